@@ -1,0 +1,73 @@
+"""The layers that the networks are built of (paper, Table 2 and section 3.2)."""
+
+import torch
+from torch import Tensor, nn
+
+SLOPE = 0.2
+"""Negative slope of every LeakyReLU (paper, Table 2)."""
+
+
+class Conv(nn.Sequential):
+    """Conv2d + InstanceNorm + LeakyReLU, padded so that stride 1 keeps the size."""
+
+    def __init__(self, c_in: int, c_out: int, kernel: int = 3, stride: int = 1):
+        super().__init__(
+            nn.Conv2d(c_in, c_out, kernel, stride, padding=kernel // 2),
+            nn.InstanceNorm2d(c_out),
+            nn.LeakyReLU(SLOPE),
+        )
+
+
+class TConv(nn.Sequential):
+    """ConvTranspose2d + InstanceNorm + LeakyReLU that exactly doubles height and width."""
+
+    def __init__(self, c_in: int, c_out: int):
+        super().__init__(
+            nn.ConvTranspose2d(c_in, c_out, 3, stride=2, padding=1, output_padding=1),
+            nn.InstanceNorm2d(c_out),
+            nn.LeakyReLU(SLOPE),
+        )
+
+
+class Residual(nn.Module):
+    """conv3-IN-LReLU-conv3-IN plus the input: stands between the strided convolutions (G1)."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.body = nn.Sequential(
+            Conv(channels, channels),
+            nn.Conv2d(channels, channels, 3, padding=1),
+            nn.InstanceNorm2d(channels),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (B, C, H, W), any range; same shape out."""
+        return x + self.body(x)
+
+
+class AudioEncoder(nn.Module):
+    """A window of features to one 1x32x32 map (paper, Table 2b).
+
+    No norm after the 1x1 convolution: it would erase how strong the features are (G5).
+    """
+
+    def __init__(self, window: int, k: int, mix: str = "table", hidden: int = 1024, side: int = 32):
+        super().__init__()
+        if mix == "table":
+            self.mix = nn.Sequential(nn.Conv1d(window, 1, 1), nn.LeakyReLU(SLOPE))
+        elif mix == "wide":
+            self.mix = nn.Sequential(
+                nn.Conv1d(window, 16, 1), nn.LeakyReLU(SLOPE),
+                nn.Conv1d(16, 1, 1), nn.LeakyReLU(SLOPE),
+            )  # fmt: skip
+        else:
+            raise ValueError(f"expected audio_mix 'table' or 'wide', got {mix!r}")
+        self.mlp = nn.Sequential(
+            nn.Linear(k, hidden), nn.LeakyReLU(SLOPE), nn.Linear(hidden, side * side)
+        )
+        self.side = side
+
+    def forward(self, window: Tensor) -> Tensor:
+        """window: (B, frames, k) features; returns (B, 1, side, side)."""
+        mixed = self.mix(window).flatten(1)  # (B, k)
+        return torch.unflatten(self.mlp(mixed), 1, (1, self.side, self.side))
