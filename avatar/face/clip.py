@@ -1,0 +1,108 @@
+"""A head-motion clip: what the head does, without what the mouth says."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from ..errors import ClipError
+from ..timing import parse_fps
+from .drawing import DrawingStyle, draw
+from .keypoints import COUNT
+
+MAX_FRAMES = 200_000
+"""Longest clip that is read, about two hours: a bundle from a stranger must not fill the memory."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Head motion, frame by frame."""
+
+    name: str
+    fps: Fraction
+    keypoints: np.ndarray
+    """(T, 68, 2) float32 px on the 512 canvas, iBUG-68."""
+    irises: np.ndarray
+    """(T, 2, 2) float32 px, image left first."""
+    pose: np.ndarray
+    """(T, 4, 4) float32, canonical -> camera, metres."""
+    contour: np.ndarray
+    """(T, M, 2) float32 px, head-and-shoulder outline."""
+
+    def __post_init__(self):
+        frames = len(self.keypoints)
+        expected = {
+            "keypoints": (frames, COUNT, 2),
+            "irises": (frames, 2, 2),
+            "pose": (frames, 4, 4),
+            "contour": (frames, self.contour.shape[1] if self.contour.ndim == 3 else 0, 2),
+        }
+        for name, shape in expected.items():
+            array = getattr(self, name)
+            if array.shape != shape or array.dtype != np.float32:
+                raise ClipError(
+                    f"Clip {self.name}: {name} should be float32 {shape}, "
+                    f"but is {array.dtype} {array.shape}."
+                )
+            if not np.isfinite(array).all():
+                raise ClipError(f"Clip {self.name}: {name} holds NaN or infinite numbers.")
+        if not 0 < frames <= MAX_FRAMES or self.contour.shape[1] < 2:
+            raise ClipError(f"Clip {self.name} has no frames or no contour, or is too long.")
+
+    def __len__(self) -> int:
+        return len(self.keypoints)
+
+    def frame_indices(self, count: int, start: int = 0) -> Iterator[int]:
+        """Clip frames for ``count`` video frames: forth and back without a jump, from ``start``."""
+        period = max(2 * (len(self) - 1), 1)
+        for i in range(start, start + count):
+            phase = i % period
+            yield phase if phase < len(self) else period - phase
+
+    def drawing(self, frame: int, style: DrawingStyle) -> np.ndarray:
+        """The renderer's drawing of one frame: (512, 512) uint8."""
+        return draw(self.keypoints[frame], self.irises[frame], self.contour[frame], style)
+
+    def save(self, path: str | Path) -> None:
+        """Write one safetensors file, whole or not at all."""
+        path = Path(path)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        arrays = {
+            "keypoints": self.keypoints, "irises": self.irises,
+            "pose": self.pose, "contour": self.contour,
+        }  # fmt: skip
+        try:
+            save_file(
+                {key: np.ascontiguousarray(value) for key, value in arrays.items()},
+                temporary,
+                metadata={"name": self.name, "fps": str(self.fps)},
+            )
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Clip":
+        """Read what ``save`` wrote; nothing in the file is executed.
+
+        Raises:
+            ClipError: if the file is missing, damaged or holds wrong shapes.
+        """
+        path = Path(path)
+        try:
+            with safe_open(path, framework="numpy") as file:
+                metadata = file.metadata() or {}
+                arrays = {
+                    key: file.get_tensor(key) for key in ("keypoints", "irises", "pose", "contour")
+                }
+            fps = parse_fps(metadata.get("fps", ""))
+        except FileNotFoundError as error:
+            raise ClipError(f"The clip {path.name} is missing.") from error
+        except (SafetensorError, OSError, ValueError) as error:
+            raise ClipError(f"The clip {path.name} is damaged: {error}.") from error
+        return cls(name=metadata.get("name", path.stem), fps=fps, **arrays)
