@@ -1,0 +1,79 @@
+"""Loudness, pitch and the silence gate, measured on the sound alone."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import librosa
+import numpy as np
+
+from ..timing import SAMPLE_RATE, frame_count
+
+QUIETEST_DB, LOUDEST_DB = -30.0, 5.0
+"""Loudness runs from 0 to 1 over this range around the speech level of the recording."""
+GATE_FLOOR_DB, GATE_CEILING_DB = -50.0, -38.0
+"""The gate's threshold stays between these, in dBFS: room noise at -45 dBFS is never speech."""
+HANGOVER_S = 0.10
+"""The gate stays open this long around speech: closures and quiet consonants are speech too."""
+PITCH_RANGE_HZ = (65.0, 500.0)
+
+
+@dataclass(frozen=True)
+class Prosody:
+    """What the sound says beside its phones; each (T,) float."""
+
+    loudness: np.ndarray
+    """0 (silence) to 1 (loud for this recording)."""
+    slope: np.ndarray
+    """Change of loudness over one frame, in [-1, 1]."""
+    pitch: np.ndarray
+    """Octaves from the recording's median, clipped to [-1, 1]; 0 where there is no voice."""
+    gate: np.ndarray
+    """1 where there may be speech, 0 where there is only silence or noise, ramps between."""
+
+
+def prosody(sound: np.ndarray, fps: Fraction) -> Prosody:
+    """Measure a sound (N,) float32 at 16 kHz, one value a frame."""
+    level = frame_levels(sound, fps)
+    gate = silence_gate(level, fps)
+    speech_level = np.percentile(level[gate > 0.5], 90) if (gate > 0.5).any() else 0.0
+    loudness = (level - speech_level - QUIETEST_DB) / (LOUDEST_DB - QUIETEST_DB)
+    loudness = np.clip(loudness, 0, 1) * gate
+    slope = np.gradient(loudness) if len(loudness) > 1 else np.zeros_like(loudness)
+    return Prosody(loudness, np.clip(slope, -1, 1), pitch(sound, loudness), gate)
+
+
+def frame_levels(sound: np.ndarray, fps: Fraction) -> np.ndarray:
+    """Root mean square of each frame's sound in dBFS, (T,), never below -120."""
+    frames = frame_count(len(sound), fps)
+    edges = (np.arange(frames + 1) * SAMPLE_RATE * fps.denominator) // fps.numerator
+    energy = np.concatenate([[0.0], np.cumsum(np.square(sound, dtype=np.float64))])
+    edges = np.minimum(edges, len(sound))
+    mean = np.diff(energy[edges]) / np.maximum(np.diff(edges), 1)
+    return 10 * np.log10(np.maximum(mean, 1e-12))
+
+
+def silence_gate(level: np.ndarray, fps: Fraction) -> np.ndarray:
+    """Where there may be speech, from frame levels (T,) in dBFS; (T,) in [0, 1].
+
+    The threshold follows the recording (8 dB above its floor, 25 dB below its loud parts) within
+    fixed bounds, so that quiet recordings speak and noisy pauses do not.
+    """
+    threshold = max(np.percentile(level, 10) + 8, np.percentile(level, 95) - 25)
+    threshold = min(max(threshold, GATE_FLOOR_DB), GATE_CEILING_DB)
+    hold = max(round(HANGOVER_S * fps), 1)
+    is_open = np.convolve(level > threshold, np.ones(2 * hold + 1), mode="same") > 0
+    ramp = np.array([0.25, 0.5, 0.25])
+    return np.convolve(np.pad(is_open.astype(float), 1, mode="edge"), ramp, mode="valid")
+
+
+def pitch(sound: np.ndarray, loudness: np.ndarray) -> np.ndarray:
+    """Octaves from the median pitch, (T,) in [-1, 1], 0 where the sound is quiet."""
+    low, high = PITCH_RANGE_HZ
+    hertz = librosa.yin(sound, fmin=low, fmax=high, sr=SAMPLE_RATE, hop_length=320)
+    times = (np.arange(len(loudness)) + 0.5) / len(loudness)
+    hertz = hertz[np.minimum((times * len(hertz)).astype(int), len(hertz) - 1)]
+    voiced = (loudness > 0.3) & (hertz > low * 1.05) & (hertz < high * 0.95)
+    if not voiced.any():
+        return np.zeros_like(loudness)
+    octaves = np.log2(hertz / np.median(hertz[voiced]))
+    return np.where(voiced, np.clip(octaves, -1, 1), 0.0)

@@ -1,0 +1,241 @@
+"""Phones and sound to the viseme track: 34 numbers a frame that say what the mouth does.
+
+21 viseme weights that sum to 1 after co-articulation (dominance curves after Cohen and Massaro,
+1993), then 13 articulation and prosody channels (paper, section 4.2 and gap G3).
+"""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import AvatarError
+from ..timing import frame_count, parse_fps
+from .phonemes import VISEMES, Phone, Segment, segments
+from .prosody import Prosody, prosody
+
+ARTICULATION = (
+    "jaw_open", "lip_width", "lip_round", "lip_close", "labiodental", "dental",
+    "tongue_tip", "tongue_back", "teeth", "voicing", "loudness", "loudness_slope", "pitch",
+)  # fmt: skip
+NAMES = VISEMES + ARTICULATION
+"""The 34 channels; the order is a contract with every trained network."""
+
+SILENCE = np.eye(len(NAMES), dtype=np.float32)[VISEMES.index("sil")]
+"""The row of a closed, silent mouth: what stands before the first and after the last frame."""
+
+LEAD, LAG = 0.055, 0.045
+"""Spread in seconds of a shape's influence before and after it (about 100 ms of anticipation)."""
+CLOSURES = ("pbm", "fv", "w", "uw", "th")
+"""Shapes that must be reached in full however short they are."""
+CLOSURE_REACH = 0.5
+"""Half-width in frames over which a closure holds: it always covers the centre of one frame."""
+
+# How strongly each shape holds against its neighbours: lips that must touch win over the tongue.
+DOMINANCE = dict.fromkeys(VISEMES, 1.0) | {
+    "sil": 0.9, "pbm": 6.0, "fv": 4.0, "w": 2.5, "uw": 1.6, "ow": 1.4, "sh": 1.5, "th": 1.2,
+    "sz": 1.0, "tdn": 0.6, "kg": 0.4, "l": 0.7, "r": 1.0, "ah": 0.7, "ih": 0.7,
+}  # fmt: skip
+
+# Targets: jaw, width, round, close, labiodental, dental, tongue tip, tongue back, teeth; 0..1.
+TARGETS = {
+    "sil": (0.00, 0.30, 0.10, 0.55, 0.0, 0.0, 0.0, 0.0, 0.0),
+    "aa":  (1.00, 0.45, 0.00, 0.00, 0.0, 0.0, 0.0, 0.4, 0.3),
+    "ae":  (0.85, 0.70, 0.00, 0.00, 0.0, 0.0, 0.0, 0.0, 0.5),
+    "ah":  (0.50, 0.45, 0.05, 0.00, 0.0, 0.0, 0.0, 0.0, 0.3),
+    "ao":  (0.80, 0.20, 0.60, 0.00, 0.0, 0.0, 0.0, 0.5, 0.1),
+    "eh":  (0.60, 0.70, 0.00, 0.00, 0.0, 0.0, 0.0, 0.0, 0.5),
+    "er":  (0.35, 0.30, 0.45, 0.00, 0.0, 0.0, 0.3, 0.2, 0.4),
+    "ih":  (0.35, 0.75, 0.00, 0.00, 0.0, 0.0, 0.0, 0.0, 0.6),
+    "iy":  (0.20, 1.00, 0.00, 0.00, 0.0, 0.0, 0.1, 0.0, 0.8),
+    "ow":  (0.55, 0.10, 0.80, 0.00, 0.0, 0.0, 0.0, 0.5, 0.0),
+    "uw":  (0.20, 0.00, 1.00, 0.10, 0.0, 0.0, 0.0, 0.6, 0.0),
+    "w":   (0.10, 0.00, 1.00, 0.30, 0.0, 0.0, 0.0, 0.5, 0.0),
+    "r":   (0.25, 0.25, 0.55, 0.00, 0.0, 0.0, 0.5, 0.0, 0.4),
+    "l":   (0.40, 0.55, 0.00, 0.00, 0.0, 0.0, 1.0, 0.0, 0.4),
+    "pbm": (0.00, 0.35, 0.10, 1.00, 0.0, 0.0, 0.0, 0.0, 0.0),
+    "fv":  (0.10, 0.50, 0.00, 0.20, 1.0, 0.0, 0.0, 0.0, 0.5),
+    "th":  (0.25, 0.50, 0.00, 0.00, 0.0, 1.0, 0.7, 0.0, 0.5),
+    "tdn": (0.25, 0.55, 0.00, 0.00, 0.0, 0.0, 1.0, 0.0, 0.6),
+    "sz":  (0.10, 0.70, 0.00, 0.00, 0.0, 0.0, 0.6, 0.0, 1.0),
+    "sh":  (0.15, 0.25, 0.70, 0.00, 0.0, 0.0, 0.4, 0.0, 0.9),
+    "kg":  (0.30, 0.50, 0.05, 0.00, 0.0, 0.0, 0.0, 1.0, 0.3),
+}  # fmt: skip
+_TARGETS = np.array([TARGETS[name] for name in VISEMES], np.float32)  # (21, 9)
+
+
+@dataclass(frozen=True)
+class VisemeTrack:
+    """Speech features of an utterance: shown, edited, exported, imported, scaled."""
+
+    names: tuple[str, ...]
+    fps: Fraction
+    values: np.ndarray
+    """(T, k) float32; row i describes [i/fps, (i+1)/fps)."""
+
+    def __post_init__(self):
+        if self.values.ndim != 2 or self.values.shape[1] != len(self.names):
+            raise AvatarError(
+                f"A viseme track needs {len(self.names)} numbers a frame, got {self.values.shape}."
+            )
+        if not np.isfinite(self.values).all():
+            raise AvatarError("The viseme track holds NaN or infinite numbers.")
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def scaled(self, strength: float) -> "VisemeTrack":
+        """Blend every frame with silence (0), leave it (1) or exaggerate it (up to 2).
+
+        Raises:
+            AvatarError: for a strength outside 0..2.
+        """
+        if not 0 <= strength <= 2:
+            raise AvatarError(f"Mouth strength should be between 0 and 2, not {strength}.")
+        values = SILENCE + strength * (self.values - SILENCE)
+        return replace(self, values=values.astype(np.float32))
+
+    def save(self, path: str | Path) -> None:
+        """Write JSON or CSV, by the suffix, whole or not at all."""
+        path = Path(path)
+        text = self._to_csv() if path.suffix.lower() == ".csv" else self._to_json()
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            temporary.write_text(text, encoding="utf-8")
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "VisemeTrack":
+        """Read what ``save`` wrote.
+
+        Raises:
+            AvatarError: if the file is missing or is no such table.
+        """
+        path = Path(path)
+        try:
+            text = path.read_text(encoding="utf-8")
+            read = _read_csv if path.suffix.lower() == ".csv" else _read_json
+            names, fps, values = read(text)
+            return cls(names, fps, np.asarray(values, np.float32).reshape(-1, len(names)))
+        except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+            raise AvatarError(f"{path.name} is not a viseme track: {error}.") from error
+
+    def _to_json(self) -> str:
+        values = [[round(float(v), 5) for v in row] for row in self.values]
+        return json.dumps({"fps": str(self.fps), "names": self.names, "values": values})
+
+    def _to_csv(self) -> str:
+        out = io.StringIO()
+        writer = csv.writer(out)
+        writer.writerow([f"fps={self.fps}", *self.names])
+        for i, row in enumerate(self.values):
+            writer.writerow([i, *(f"{v:.5f}" for v in row)])
+        return out.getvalue()
+
+
+def _read_json(text: str) -> tuple[tuple[str, ...], Fraction, list]:
+    data = json.loads(text)
+    return tuple(data["names"]), parse_fps(data["fps"]), data["values"]
+
+
+def _read_csv(text: str) -> tuple[tuple[str, ...], Fraction, list]:
+    header, *rows = csv.reader(io.StringIO(text))
+    return tuple(header[1:]), parse_fps(header[0].removeprefix("fps=")), [row[1:] for row in rows]
+
+
+def viseme_track(phones: Iterable[Phone], sound: np.ndarray, fps: Fraction) -> VisemeTrack:
+    """Co-articulate phones and gate them by the sound.
+
+    Args:
+        phones: in time order; stretches that none covers count as silence.
+        sound: (N,) float32 mono at 16 kHz; sets the number of frames and the gate.
+        fps: frames per second.
+
+    Returns:
+        The 34-channel track with ceil(N * fps / 16000) frames.
+    """
+    frames = frame_count(len(sound), fps)
+    shapes = _fill_gaps(segments(phones), len(sound) / 16_000)
+    weights, voicing = coarticulate(shapes, frames, fps)
+    measured = prosody(sound, fps)
+    weights, voicing = _gate(weights, voicing, measured)
+    articulation = weights @ _TARGETS
+    columns = [voicing, measured.loudness, measured.slope, measured.pitch]
+    values = np.concatenate([weights, articulation, np.stack(columns, axis=1)], axis=1)
+    return VisemeTrack(NAMES, fps, values.astype(np.float32))
+
+
+def coarticulate(
+    shapes: list[Segment], frames: int, fps: Fraction
+) -> tuple[np.ndarray, np.ndarray]:
+    """Blend neighbouring shapes by dominance curves, sampled at the frames' centres.
+
+    Args:
+        shapes: contiguous segments in time order.
+        frames: number of frames T.
+        fps: frames per second.
+
+    Returns:
+        weights (T, 21) that sum to 1, and voicing (T,) in [0, 1].
+    """
+    centres = (np.arange(frames) + 0.5) / float(fps)
+    weights = np.zeros((frames, len(VISEMES)))
+    voicing = np.zeros(frames)
+    for shape in shapes:
+        half = (shape.end - shape.start) / 2
+        # The plateau is the inner part of the segment; a closure covers a frame's centre at least.
+        plateau = 0.35 * half
+        if shape.viseme in CLOSURES:
+            plateau = max(plateau, CLOSURE_REACH / float(fps))
+        reach = plateau + 4 * LEAD
+        middle = shape.start + half
+        first, last = np.searchsorted(centres, (middle - reach, middle + reach))
+        offset = centres[first:last] - middle
+        spread = np.where(offset < 0, LEAD, LAG)
+        away = np.maximum(np.abs(offset) - plateau, 0) / spread
+        curve = DOMINANCE[shape.viseme] * np.exp(-(away**2))
+        # Short segments would be drowned by long neighbours' tails, long ones by nobody.
+        weights[first:last, VISEMES.index(shape.viseme)] += curve
+        voicing[first:last] += curve * shape.voiced
+    total = weights.sum(axis=1)
+    silent = total < 1e-6
+    weights[silent, VISEMES.index("sil")] = 1
+    total[silent] = 1
+    return weights / total[:, None], voicing / total
+
+
+def _fill_gaps(shapes: list[Segment], seconds: float) -> list[Segment]:
+    """Cover the whole sound: what no phone covers is silence."""
+    result, time = [], 0.0
+    for shape in shapes:
+        if shape.start > time + 1e-3:
+            result.append(Segment(time, shape.start, "sil", voiced=False))
+        result.append(shape)
+        time = shape.end
+    if seconds > time + 1e-3:
+        result.append(Segment(time, seconds, "sil", voiced=False))
+    # One long silence has one dominance plateau: cut it so that it holds all along.
+    return [piece for shape in result for piece in _cut(shape)]
+
+
+def _cut(shape: Segment, longest: float = 0.12) -> list[Segment]:
+    """Split a long segment, so that its curve does not sag between its middle and its edges."""
+    count = max(int(np.ceil((shape.end - shape.start) / longest)), 1)
+    edges = np.linspace(shape.start, shape.end, count + 1)
+    return [replace(shape, start=a, end=b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+
+
+def _gate(
+    weights: np.ndarray, voicing: np.ndarray, measured: Prosody
+) -> tuple[np.ndarray, np.ndarray]:
+    """Close the mouth where the sound is too quiet to be speech."""
+    gate = measured.gate[:, None]
+    return gate * weights + (1 - gate) * SILENCE[: len(VISEMES)], voicing * measured.gate
