@@ -1,4 +1,4 @@
-"""The head-and-shoulder outline, cut where it nears the chin so that it cannot tell the jaw (G13)."""
+"""The head-and-shoulder outline, cut near the chin so that it cannot tell the jaw (G13)."""
 
 import numpy as np
 
@@ -31,7 +31,7 @@ def near_chin(points: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
 
 
 def cut(contour: np.ndarray, keypoints: np.ndarray) -> list[np.ndarray]:
-    """Split the contour (M, 2) px into the stretches of two points or more outside the chin zone."""
+    """Split the contour (M, 2) px into its stretches outside the chin zone, two points or more."""
     inside = near_chin(contour, keypoints)
     stretches = np.split(np.arange(len(contour)), np.flatnonzero(np.diff(inside)) + 1)
     return [contour[s] for s in stretches if len(s) > 1 and not inside[s[0]]]

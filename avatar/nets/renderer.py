@@ -21,7 +21,7 @@ LATENT = 32
 
 @dataclass(frozen=True)
 class RendererConfig:
-    """What the renderer is built of; the defaults are the product's, ``table_exact`` the paper's."""
+    """What the renderer is built of; defaults are the product's, ``table_exact`` the paper's."""
 
     k: int = 34
     """Features a frame: 34 visemes or 768 for wav2vec 2.0."""
@@ -90,7 +90,7 @@ class Decoder(nn.Module):
 
 
 class Renderer(nn.Module):
-    """Two encoders, a fused latent, two decoders; the mouth's features are pasted into the head's."""
+    """Two encoders, a fused latent, two decoders; mouth features are pasted into the head's."""
 
     def __init__(self, config: RendererConfig | None = None):
         super().__init__()

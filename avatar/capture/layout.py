@@ -1,0 +1,191 @@
+"""Reading a capture folder: one person's takes with sound, keypoints and the frames at hand.
+
+    capture.json                       fps, camera, mouth_crop, takes
+    background.png                     what the frames are composited over
+    takes/<take>.wav .txt .npz         sound, transcript, every frame's keypoints
+    takes/<take>.phones.tsv            optional exact phones: start, end, ARPAbet symbol
+    frames/<take>/<frame:06d>.webp     512x512 RGBA, straight alpha
+    mouth/<take>/<frame:06d>.webp      512x512 RGBA, the mouth box magnified; optional
+"""
+
+import csv
+import json
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ..errors import CaptureError
+from ..face.clip import Clip
+from ..speech.audio import load_sound
+from ..speech.phonemes import Phone
+from ..timing import parse_fps
+
+KEYS = ("landmarks2d", "iris2d", "contour", "head_pose")
+
+
+@dataclass(frozen=True)
+class Capture:
+    """A capture folder."""
+
+    folder: Path
+    fps: Fraction
+    mouth_box: tuple[int, int, int, int]
+    """x, y, width, height in pixels of the 512x512 head frame."""
+    world_to_camera: np.ndarray
+    """(4, 4) float32."""
+    background: np.ndarray
+    """(512, 512, 3) uint8 RGB."""
+    description: dict[str, Any]
+    """All of capture.json."""
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Capture":
+        """Read the folder's description.
+
+        Raises:
+            CaptureError: if a file is missing or malformed.
+        """
+        folder = Path(folder)
+        path = folder / "capture.json"
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            box = tuple(int(v) for v in data["mouth_crop"])
+            x, y, width, height = box
+            camera = np.asarray(data["camera"]["world_to_camera"], np.float32).reshape(4, 4)
+            fps = parse_fps(data["fps"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CaptureError(f"{path} is missing or malformed: {error!r}.") from error
+        background = read_image(folder / "background.png")[..., :3]
+        return cls(folder, fps, (x, y, width, height), camera, background, data)
+
+    @property
+    def take_names(self) -> list[str]:
+        """Takes that have keypoints, sorted."""
+        return sorted(path.stem for path in (self.folder / "takes").glob("*.npz"))
+
+    def take(self, name: str) -> "Take":
+        """One take by name.
+
+        Raises:
+            CaptureError: if there is none of that name.
+        """
+        if name not in self.take_names:
+            raise CaptureError(
+                f"The capture {self.folder} has no take {name!r}; it has: "
+                f"{', '.join(self.take_names)}."
+            )
+        return Take(self, name)
+
+
+@dataclass(frozen=True)
+class Take:
+    """One take of a capture."""
+
+    capture: Capture
+    name: str
+
+    def _path(self, suffix: str) -> Path:
+        return self.capture.folder / "takes" / f"{self.name}{suffix}"
+
+    @cached_property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """landmarks2d (T,68,2), iris2d (T,2,2), contour (T,M,2) px and head_pose (T,4,4)."""
+        path = self._path(".npz")
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                return {key: data[key].astype(np.float32) for key in KEYS}
+        except (OSError, ValueError, KeyError) as error:
+            raise CaptureError(f"{path} is missing or malformed: {error}.") from error
+
+    @cached_property
+    def sound(self) -> np.ndarray:
+        """(N,) float32 mono at 16 kHz."""
+        return load_sound(self._path(".wav"))
+
+    @property
+    def transcript(self) -> str:
+        """What is said, empty where the take is silent or has no transcript."""
+        path = self._path(".txt")
+        return path.read_text(encoding="utf-8").strip() if path.exists() else ""
+
+    @property
+    def phones(self) -> list[Phone] | None:
+        """Exact phones where the capture has them."""
+        path = self._path(".phones.tsv")
+        if not path.exists():
+            return None
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = csv.reader(file, delimiter="\t")
+            return [Phone(float(start), float(end), symbol) for start, end, symbol in rows]
+
+    @property
+    def rendered(self) -> list[int]:
+        """Frames whose head picture is at hand, in order."""
+        folder = self.capture.folder / "frames" / self.name
+        return sorted(int(path.stem) for path in folder.glob("*.webp"))
+
+    def head(self, frame: int) -> np.ndarray:
+        """(512, 512, 4) uint8 RGBA of one rendered frame."""
+        return self._picture("frames", frame)
+
+    def mouth(self, frame: int) -> np.ndarray | None:
+        """(512, 512, 4) uint8 RGBA of the magnified mouth box, or None where it is not at hand."""
+        path = self.capture.folder / "mouth" / self.name / f"{frame:06d}.webp"
+        return self._picture("mouth", frame) if path.exists() else None
+
+    def head_over_background(self, frame: int) -> np.ndarray:
+        """(512, 512, 3) uint8 RGB."""
+        return composite(self.head(frame), self.capture.background)
+
+    def mouth_over_background(self, frame: int) -> np.ndarray | None:
+        """(512, 512, 3) uint8 RGB of the magnified mouth box, or None."""
+        picture = self.mouth(frame)
+        if picture is None:
+            return None
+        x, y, w, h = self.capture.mouth_box
+        box = self.capture.background[y : y + h, x : x + w]
+        behind = cv2.resize(box, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        return composite(picture, behind)
+
+    def clip(self, name: str, start: int = 0, stop: int | None = None) -> Clip:
+        """The take's head motion from frame ``start`` to ``stop`` as a clip."""
+        part = slice(start, stop)
+        pose = self.capture.world_to_camera @ self.arrays["head_pose"][part]
+        return Clip(
+            name,
+            self.capture.fps,
+            keypoints=self.arrays["landmarks2d"][part],
+            irises=self.arrays["iris2d"][part],
+            pose=pose.astype(np.float32),
+            contour=self.arrays["contour"][part],
+        )
+
+    def _picture(self, kind: str, frame: int) -> np.ndarray:
+        path = self.capture.folder / kind / self.name / f"{frame:06d}.webp"
+        return read_image(path)
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Read a picture as (H, W, 4) uint8 RGBA; alpha is 255 where the file has none.
+
+    Raises:
+        CaptureError: if it is missing or no picture.
+    """
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if image is None or image.dtype != np.uint8 or image.ndim != 3:
+        raise CaptureError(f"The picture {path} is missing or damaged.")
+    if image.shape[2] == 4:
+        return cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA)
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGBA)
+
+
+def composite(rgba: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """Straight-alpha RGBA (H, W, 4) over RGB (H, W, 3), uint8."""
+    alpha = rgba[..., 3:].astype(np.float32) / 255
+    mixed = rgba[..., :3] * alpha + background * (1 - alpha)
+    return (mixed + 0.5).astype(np.uint8)
