@@ -1,5 +1,6 @@
 """Loudness, pitch and the silence gate, measured on the sound alone."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -15,6 +16,8 @@ GATE_FLOOR_DB, GATE_CEILING_DB = -50.0, -38.0
 HANGOVER_S = 0.10
 """The gate stays open this long around speech: closures and quiet consonants are speech too."""
 PITCH_RANGE_HZ = (65.0, 500.0)
+YIN_SPAN, YIN_HOP, YIN_BLOCK = 2048, 320, 1500
+"""Samples that one pitch is read from, samples between two, pitches read at once."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,9 @@ def prosody(sound: np.ndarray, fps: Fraction) -> Prosody:
 def frame_levels(sound: np.ndarray, fps: Fraction) -> np.ndarray:
     """Root mean square of each frame's sound in dBFS, (T,), never below -120."""
     frames = frame_count(len(sound), fps)
-    edges = (np.arange(frames + 1) * SAMPLE_RATE * fps.denominator) // fps.numerator
-    energy = np.concatenate([[0.0], np.cumsum(np.square(sound, dtype=np.float64))])
-    edges = np.minimum(edges, len(sound))
-    mean = np.diff(energy[edges]) / np.maximum(np.diff(edges), 1)
+    starts = (np.arange(frames) * SAMPLE_RATE * fps.denominator) // fps.numerator
+    energy = np.add.reduceat(np.square(sound), starts, dtype=np.float64)
+    mean = energy / np.diff(starts, append=len(sound))
     return 10 * np.log10(np.maximum(mean, 1e-12))
 
 
@@ -69,7 +71,7 @@ def silence_gate(level: np.ndarray, fps: Fraction) -> np.ndarray:
 def pitch(sound: np.ndarray, loudness: np.ndarray) -> np.ndarray:
     """Octaves from the median pitch, (T,) in [-1, 1], 0 where the sound is quiet."""
     low, high = PITCH_RANGE_HZ
-    hertz = librosa.yin(sound, fmin=low, fmax=high, sr=SAMPLE_RATE, hop_length=320)
+    hertz = np.concatenate(list(_pitch_blocks(sound)))
     times = (np.arange(len(loudness)) + 0.5) / len(loudness)
     hertz = hertz[np.minimum((times * len(hertz)).astype(int), len(hertz) - 1)]
     voiced = (loudness > 0.3) & (hertz > low * 1.05) & (hertz < high * 0.95)
@@ -77,3 +79,17 @@ def pitch(sound: np.ndarray, loudness: np.ndarray) -> np.ndarray:
         return np.zeros_like(loudness)
     octaves = np.log2(hertz / np.median(hertz[voiced]))
     return np.where(voiced, np.clip(octaves, -1, 1), 0.0)
+
+
+def _pitch_blocks(sound: np.ndarray) -> Iterator[np.ndarray]:
+    """Pitch in Hz every 20 ms, in blocks of half a minute: yin needs 16 KB for each value."""
+    low, high = PITCH_RANGE_HZ
+    padded = np.pad(sound, YIN_SPAN // 2)
+    count = 1 + len(sound) // YIN_HOP
+    for first in range(0, count, YIN_BLOCK):
+        last = min(first + YIN_BLOCK, count) - 1
+        block = padded[first * YIN_HOP : last * YIN_HOP + YIN_SPAN]
+        yield librosa.yin(
+            block, fmin=low, fmax=high, sr=SAMPLE_RATE,
+            frame_length=YIN_SPAN, hop_length=YIN_HOP, center=False,
+        )  # fmt: skip
