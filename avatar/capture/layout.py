@@ -25,7 +25,7 @@ from ..speech.audio import load_sound
 from ..speech.phonemes import Phone
 from ..timing import parse_fps
 
-KEYS = ("landmarks2d", "iris2d", "contour", "head_pose")
+KEYS = ("landmarks2d", "landmarks3d_canonical", "iris2d", "contour", "head_pose")
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class Capture:
     """x, y, width, height in pixels of the 512x512 head frame."""
     world_to_camera: np.ndarray
     """(4, 4) float32."""
+    intrinsics: np.ndarray
+    """(3, 3) float32 px."""
     background: np.ndarray
     """(512, 512, 3) uint8 RGB."""
     description: dict[str, Any]
@@ -57,11 +59,12 @@ class Capture:
             box = tuple(int(v) for v in data["mouth_crop"])
             x, y, width, height = box
             camera = np.asarray(data["camera"]["world_to_camera"], np.float32).reshape(4, 4)
+            intrinsics = np.asarray(data["camera"]["K"], np.float32).reshape(3, 3)
             fps = parse_fps(data["fps"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CaptureError(f"{path} is missing or malformed: {error!r}.") from error
         background = read_image(folder / "background.png")[..., :3]
-        return cls(folder, fps, (x, y, width, height), camera, background, data)
+        return cls(folder, fps, (x, y, width, height), camera, intrinsics, background, data)
 
     @property
     def take_names(self) -> list[str]:
@@ -94,13 +97,19 @@ class Take:
 
     @cached_property
     def arrays(self) -> dict[str, np.ndarray]:
-        """landmarks2d (T,68,2), iris2d (T,2,2), contour (T,M,2) px and head_pose (T,4,4)."""
+        """landmarks2d (T,68,2), iris2d (T,2,2), contour (T,M,2) px, landmarks3d_canonical (T,68,3)
+        and head_pose (T,4,4), canonical -> world, in metres."""
         path = self._path(".npz")
         try:
             with np.load(path, allow_pickle=False) as data:
                 return {key: data[key].astype(np.float32) for key in KEYS}
         except (OSError, ValueError, KeyError) as error:
             raise CaptureError(f"{path} is missing or malformed: {error}.") from error
+
+    @cached_property
+    def pose(self) -> np.ndarray:
+        """(T, 4, 4) float32, canonical -> camera."""
+        return (self.capture.world_to_camera @ self.arrays["head_pose"]).astype(np.float32)
 
     @cached_property
     def sound(self) -> np.ndarray:
@@ -155,13 +164,12 @@ class Take:
     def clip(self, name: str, start: int = 0, stop: int | None = None) -> Clip:
         """The take's head motion from frame ``start`` to ``stop`` as a clip."""
         part = slice(start, stop)
-        pose = self.capture.world_to_camera @ self.arrays["head_pose"][part]
         return Clip(
             name,
             self.capture.fps,
             keypoints=self.arrays["landmarks2d"][part],
             irises=self.arrays["iris2d"][part],
-            pose=pose.astype(np.float32),
+            pose=self.pose[part],
             contour=self.arrays["contour"][part],
         )
 

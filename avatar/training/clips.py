@@ -1,0 +1,85 @@
+"""Head-motion clips for a bundle, chosen from a capture's takes by how much the head moves."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..capture.layout import Capture, Take
+from ..errors import CaptureError
+from ..face.clip import Clip
+from ..face.keypoints import EYES, LEFT_EYE, NOSE, RIGHT_EYE
+from ..face.pose import damp, project
+from .dataset import HELD_OUT
+
+SECONDS = 15
+"""Length of each clip."""
+STRIDE_S = 1
+"""Candidates begin this far apart."""
+STILLNESS = 0.2
+"""Share of the head's motion that the still clip keeps."""
+
+
+def choose_clips(capture: Capture) -> list[Clip]:
+    """The clips still, gentle, lively and, where someone listens, listening.
+
+    Raises:
+        CaptureError: if no train take is long enough.
+    """
+    length, stride = round(SECONDS * capture.fps), round(STRIDE_S * capture.fps)
+    speaking, listening = [], []
+    silent = {take["name"] for take in capture.description["takes"] if take.get("listening")}
+    for name in capture.take_names:
+        if name.startswith(HELD_OUT):
+            continue
+        take = capture.take(name)
+        for start in range(0, len(take.pose) - length + 1, stride):
+            candidate = (_motion(take, start, length), name, start)
+            (listening if name in silent else speaking).append(candidate)
+    if not speaking:
+        raise CaptureError(f"No train take of {capture.folder} lasts {SECONDS} s.")
+    speaking.sort()
+    picks = {"gentle": speaking[0], "lively": speaking[-1]}
+    if listening:
+        picks["listening"] = sorted(listening)[len(listening) // 2]
+    clips = [
+        capture.take(take).clip(name, start, start + length)
+        for name, (_, take, start) in picks.items()
+    ]
+    _, name, start = speaking[0]
+    return [_still(capture.take(name), start, start + length), *clips]
+
+
+def _motion(take: Take, start: int, length: int) -> float:
+    """Mean speed of the nose in pixels a frame."""
+    nose = take.arrays["landmarks2d"][start : start + length, NOSE[0]]
+    return float(np.linalg.norm(np.diff(nose, axis=0), axis=1).mean())
+
+
+def _still(take: Take, start: int, stop: int) -> Clip:
+    """A clip that keeps brows, eyes and blinks but only a little of the head's motion."""
+    clip = take.clip("still", start, stop)
+    pose = damp(clip.pose, STILLNESS)
+    canonical = take.arrays["landmarks3d_canonical"][start:stop]
+    keypoints = project(canonical, pose, take.capture.intrinsics)
+    shift = [
+        (keypoints - clip.keypoints)[:, list(eye)].mean(axis=1) for eye in (RIGHT_EYE, LEFT_EYE)
+    ]
+    # The outline has no canonical shape; it moves with the head, so its motion shrinks likewise.
+    middle = clip.contour.mean(axis=0)
+    contour = middle + STILLNESS * (clip.contour - middle)
+    return replace(
+        clip,
+        keypoints=keypoints.astype(np.float32),
+        irises=(clip.irises + np.stack(shift, axis=1)).astype(np.float32),
+        pose=pose.astype(np.float32),
+        contour=contour.astype(np.float32),
+    )
+
+
+def frontal_frame(clip: Clip) -> int:
+    """The frame for a portrait: eyes wide open, head near the middle of its motion."""
+    eyes = clip.keypoints[:, list(EYES)].reshape(len(clip), 2, 6, 2)
+    opening = (eyes[:, :, 4:, 1] - eyes[:, :, 1:3, 1]).mean(axis=(1, 2))
+    middle = np.median(clip.keypoints, axis=0)
+    away = np.linalg.norm(clip.keypoints - middle, axis=2).mean(axis=1)
+    return int(np.argmin(away + 100 * (opening < np.median(opening))))
