@@ -48,7 +48,7 @@ def find_voice(repo: str) -> Voice:
     Raises:
         VoiceError: if it is no repo id.
     """
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo, re.ASCII):
+    if not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", repo, re.ASCII):
         raise VoiceError(f"{repo!r} is no voice: write a Hub id such as facebook/mms-tts-eng.")
     iso = repo.rpartition("-")[2]
     name = f"{_OFFERED.get(iso, repo)}, neural"
@@ -172,11 +172,13 @@ def _fetch(repo: str) -> Path:
 
 def _at_16_khz(wave: np.ndarray, rate: int, pitch: float) -> np.ndarray:
     """(N,) float32 in [-1, 1] at 16 kHz, shifted in pitch without changing its length."""
-    import librosa
+    import soxr
 
     if rate != SAMPLE_RATE:
-        wave = librosa.resample(wave, orig_sr=rate, target_sr=SAMPLE_RATE)
+        wave = soxr.resample(wave, rate, SAMPLE_RATE)
     if pitch != 1:
+        import librosa  # takes seconds, and most speech keeps its pitch
+
         wave = librosa.effects.pitch_shift(wave, sr=SAMPLE_RATE, n_steps=12 * np.log2(pitch))
     return np.clip(np.nan_to_num(wave), -1, 1).astype(np.float32)
 

@@ -1,0 +1,147 @@
+"""A Hub on loopback: serves folders as model repos, and fails on request.
+
+It answers what huggingface_hub 1.31 to 2.x asks for `hf_hub_download`, `snapshot_download` and
+`from_pretrained`: file HEAD and GET with ranges, the repo's revision and its tree.
+Tests take the fixture `fake_hub` of conftest.py, which points huggingface_hub at one.
+"""
+
+import hashlib
+import json
+import re
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote
+
+
+class FakeHub:
+    """A running server. `repos` maps "org/name" to folders; the switches may change at any time."""
+
+    def __init__(self) -> None:
+        self.repos: dict[str, Path] = {}
+        self.down = False
+        """Answer every request with 503."""
+        self.requests: list[str] = []
+        """"GET /org/name/resolve/main/config.json bytes=10-" in order of arrival."""
+        self._cut_after: int | None = None
+        self._down_after_cut = False
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        self._server.daemon_threads = True
+        self._server.hub = self  # type: ignore[attr-defined]
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def cut_once(self, after: int, then_down: bool = False) -> None:
+        """Drop the connection after so many bytes of the next file that is larger than that.
+
+        huggingface_hub resumes by a range a second later, within the same call; if the Hub is down
+        by then, the call fails, and the next one (hub 2.x) fetches only the cut file anew.
+        """
+        self._cut_after, self._down_after_cut = after, then_down
+
+    def commit(self, repo: str) -> str:
+        """The repo's one revision: 40 hex digits that change with any of its files."""
+        digest = hashlib.sha1()
+        for path in self.files(repo):
+            digest.update(path.encode() + (self.repos[repo] / path).read_bytes())
+        return digest.hexdigest()
+
+    def files(self, repo: str) -> list[str]:
+        folder = self.repos[repo]
+        return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+    def take_cut(self, size: int) -> int | None:
+        """Where to cut a body of this size, if a cut is due."""
+        cut = self._cut_after
+        if cut is None or size <= cut:
+            return None
+        self._cut_after, self.down = None, self._down_after_cut
+        return cut
+
+    def close(self) -> None:
+        """Stop listening: connections are refused from now on."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: ThreadingHTTPServer
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        hub: FakeHub = self.server.hub  # type: ignore[attr-defined]
+        path = unquote(self.path.partition("?")[0])
+        hub.requests.append(f"{self.command} {path} {self.headers.get('Range', '')}".strip())
+        route = re.fullmatch(
+            r"/(?P<api>api/models/)?(?P<repo>[^/]+/[^/]+)"
+            r"(?:/(?P<verb>resolve|revision|tree)/(?P<revision>[^/]+)(?:/(?P<file>.+))?)?",
+            path,
+        )
+        if hub.down:
+            return self._error(503, "Down", "the Hub is down")
+        if route is None or route["repo"] not in hub.repos:
+            return self._error(404, "RepoNotFound", "no such repo")
+        repo, commit = route["repo"], hub.commit(route["repo"])
+        if route["revision"] not in (None, "main", commit):
+            return self._error(404, "RevisionNotFound", "no such revision")
+        if route["verb"] == "resolve":
+            return self._file(hub, hub.repos[repo], route["file"], commit)
+        names = hub.files(repo)
+        if route["verb"] == "tree":
+            return self._json([self._entry(hub.repos[repo], name) for name in names])
+        siblings = [{"rfilename": name} for name in names]
+        self._json({"id": repo, "modelId": repo, "sha": commit, "siblings": siblings, "tags": []})
+
+    def _entry(self, folder: Path, name: str) -> dict[str, str | int]:
+        data = (folder / name).read_bytes()
+        oid = hashlib.sha1(data).hexdigest()
+        return {"type": "file", "path": name, "size": len(data), "oid": oid}
+
+    def _file(self, hub: FakeHub, folder: Path, name: str, commit: str) -> None:
+        if not name or not (folder / name).is_file():
+            return self._error(404, "EntryNotFound", "no such file", {"X-Repo-Commit": commit})
+        data = (folder / name).read_bytes()
+        headers = {
+            "ETag": f'"{hashlib.sha1(data).hexdigest()}"',
+            "X-Repo-Commit": commit,
+            "Accept-Ranges": "bytes",
+            "Content-Type": "application/octet-stream",
+        }
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        if asked:
+            first, last = int(asked[1]), min(int(asked[2] or len(data) - 1), len(data) - 1)
+            headers["Content-Range"] = f"bytes {first}-{last}/{len(data)}"
+            data = data[first : last + 1]
+        cut = hub.take_cut(len(data)) if self.command == "GET" else None
+        self._send(206 if asked else 200, headers, data, cut)
+
+    def _json(self, value: object) -> None:
+        self._send(200, {"Content-Type": "application/json"}, json.dumps(value).encode())
+
+    def _error(
+        self, status: int, code: str, message: str, headers: dict[str, str] | None = None
+    ) -> None:
+        errors = {"X-Error-Code": code, "X-Error-Message": message}
+        self._send(status, {**errors, **(headers or {})}, b"")
+
+    def _send(
+        self, status: int, headers: dict[str, str], body: bytes, cut: int | None = None
+    ) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "HEAD":
+            return
+        self.wfile.write(body[:cut])
+        if cut is not None:
+            self.wfile.flush()
+            self.connection.shutdown(socket.SHUT_RDWR)
+            self.close_connection = True
+
+    def log_message(self, *_args: object) -> None:
+        """Keep the test's output clean."""
