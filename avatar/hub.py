@@ -1,0 +1,94 @@
+"""Identity bundles from the Hugging Face Hub: whole, pinned to a commit, kept in its cache."""
+
+import logging
+import re
+from collections.abc import Callable
+from fnmatch import fnmatch
+from pathlib import Path
+
+from .errors import BundleError
+
+_LOGGER = logging.getLogger(__name__)
+
+REPO_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
+FILES = ("config.json", "renderer.safetensors", "clips/*.safetensors", "preview.webp", "README.md")
+"""All that is fetched of a repository, whatever else it holds."""
+MAX_BYTES = 500_000_000
+"""Largest bundle that is fetched; ours is under 25 MB."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with a stage's name, how much is done and how much there is to do."""
+
+
+def fetch_bundle(
+    repo_id: str, revision: str | None = None, progress: Progress | None = None
+) -> Path:
+    """Download a bundle into the Hub's cache, or find it there.
+
+    A download that was interrupted goes on where it stopped. If the Hub cannot be reached, the
+    cached copy of the same revision is used, with a warning.
+
+    Returns:
+        The snapshot's folder, named after its commit.
+
+    Raises:
+        BundleError: if there is no such repository or revision, or neither Hub nor copy.
+    """
+    import httpx
+    from huggingface_hub import errors as hub_errors
+
+    # Newest first: each of these is a kind of HfHubHTTPError.
+    refusals = {
+        hub_errors.GatedRepoError: "asks for an agreement; accept it on its page and log in",
+        hub_errors.RepositoryNotFoundError: "does not exist or is private",
+        hub_errors.RevisionNotFoundError: f"has no revision {revision!r}",
+        hub_errors.EntryNotFoundError: "lost a file while it was being fetched; try again",
+    }
+    try:
+        return _download(repo_id, revision, progress)
+    except tuple(refusals) as error:
+        reason = next(text for kind, text in refusals.items() if isinstance(error, kind))
+        raise BundleError(f"The Hub repository {repo_id} {reason}.") from error
+    except (httpx.HTTPError, hub_errors.HfHubHTTPError, OSError) as error:
+        _LOGGER.debug("fetching %s failed", repo_id, exc_info=error)
+        return _cached(repo_id, revision, error)
+
+
+def _download(repo_id: str, revision: str | None, progress: Progress | None) -> Path:
+    from huggingface_hub import HfApi, hf_hub_download, snapshot_download
+
+    info = HfApi().model_info(repo_id, revision=revision, files_metadata=True, timeout=20)
+    sizes = {
+        file.rfilename: file.size or 0
+        for file in info.siblings or ()
+        if any(fnmatch(file.rfilename, pattern) for pattern in FILES)
+    }
+    total, done = sum(sizes.values()), 0
+    if total > MAX_BYTES:
+        raise BundleError(f"The Hub repository {repo_id} is too large for an identity.")
+    if FILES[0] not in sizes:
+        raise BundleError(f"The Hub repository {repo_id} is no identity: {FILES[0]} is missing.")
+    for name, size in sizes.items():
+        hf_hub_download(repo_id, name, revision=info.sha)
+        done += size
+        if progress:
+            progress("download", done, total)
+    # Nothing is left to fetch: this notes which commit the branch means, for when the Hub is down.
+    return Path(snapshot_download(repo_id, revision=revision, allow_patterns=list(FILES)))
+
+
+def _cached(repo_id: str, revision: str | None, cause: Exception) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        folder = snapshot_download(
+            repo_id, revision=revision, allow_patterns=list(FILES), local_files_only=True
+        )
+    except (LocalEntryNotFoundError, OSError):
+        raise BundleError(
+            f"The Hub cannot be reached and there is no copy of {repo_id} on this machine; "
+            "try again later, or use a built-in identity."
+        ) from cause
+    _LOGGER.warning("The Hub cannot be reached; using the copy of %s on this machine.", repo_id)
+    return Path(folder)

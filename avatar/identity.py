@@ -1,0 +1,258 @@
+"""The identity bundle: one person's network, motion clips and papers, from a folder or the Hub.
+
+Loading reads JSON and safetensors only: nothing in a bundle is unpickled or run, sizes are checked
+against what the configuration asks for before memory is taken, and every weight must fit.
+"""
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from . import hub
+from .errors import BundleError, ClipError
+from .face.clip import Clip
+from .identity_config import CONFIG, NAME, IdentityConfig
+from .nets.renderer import Renderer
+
+__all__ = [
+    "Clips", "Identity", "IdentityConfig", "list_identities", "load_identity", "read_bundle",
+    "save_identity",
+]  # fmt: skip
+
+WEIGHTS, CLIPS, PREVIEW, CARD = "renderer.safetensors", "clips", "preview.webp", "README.md"
+
+
+class Clips(Mapping[str, Clip]):
+    """The clips of a bundle by name; each is read when it is first asked for."""
+
+    def __init__(self, folder: Path, fps: Fraction):
+        self._fps = fps
+        self._paths = {
+            path.stem: path
+            for path in sorted(folder.glob("*.safetensors"))
+            if NAME.fullmatch(path.stem)
+        }
+        self._loaded: dict[str, Clip] = {}
+
+    def __getitem__(self, name: str) -> Clip:
+        if name not in self._loaded:
+            clip = replace(Clip.load(self._paths[name]), name=name)
+            if clip.fps != self._fps:
+                raise ClipError(
+                    f"The clip {name} has {clip.fps} frames a second, its identity {self._fps}."
+                )
+            self._loaded[name] = clip
+        return self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A person who can be rendered."""
+
+    config: IdentityConfig
+    renderer: Renderer
+    """In evaluation mode, on the CPU."""
+    clips: Mapping[str, Clip]
+    folder: Path
+    revision: str | None = None
+    """Commit of the Hub repository that the bundle came from."""
+
+    @property
+    def name(self) -> str:
+        """The identity's name."""
+        return self.config.name
+
+    @property
+    def preview(self) -> Path | None:
+        """A still picture, where the bundle has one."""
+        path = self.folder / PREVIEW
+        return path if path.is_file() else None
+
+    def clip(self, name: str | None = None) -> Clip:
+        """The clip of that name, or the default one.
+
+        Raises:
+            ClipError: if there is none, naming those that there are, or if it is damaged.
+        """
+        name = name or self.config.default_clip or next(iter(self.clips))
+        if name not in self.clips:
+            raise ClipError(f"There is no clip {name!r}; there are: {', '.join(self.clips)}.")
+        return self.clips[name]
+
+
+def list_identities() -> list[str]:
+    """Names that ``load_identity`` finds in a ``checkpoints`` folder here or beside the package."""
+    return sorted({
+        folder.name
+        for shelf in _shelves()
+        if shelf.is_dir()
+        for folder in shelf.iterdir()
+        if NAME.fullmatch(folder.name) and (folder / CONFIG).is_file()
+    })  # fmt: skip
+
+
+def load_identity(
+    source: str | Path, revision: str | None = None, progress: hub.Progress | None = None
+) -> Identity:
+    """Load a bundle.
+
+    Args:
+        source: a name under ``checkpoints/``, a folder, or a Hub repository ("org/name").
+        revision: branch, tag or commit of the Hub repository; other sources have none.
+        progress: told about the download, in bytes.
+
+    Raises:
+        BundleError: if it cannot be found or fetched, or is incomplete or malformed.
+    """
+    folder = _local_folder(source)
+    if folder is not None:
+        if revision is not None:
+            raise BundleError(f"A revision is for Hub repositories, but {source} is a folder.")
+        return read_bundle(folder)
+    if isinstance(source, str) and hub.REPO_ID.fullmatch(source):
+        folder = hub.fetch_bundle(source, revision, progress)
+        return replace(read_bundle(folder), revision=folder.name)
+    known = ", ".join(list_identities()) or "none"
+    raise BundleError(
+        f"There is no identity {str(source)!r}: give a folder, a Hub repository such as "
+        f"'org/name', or one of the built-in names ({known})."
+    )
+
+
+def read_bundle(folder: str | Path) -> Identity:
+    """Load the bundle in ``folder``; see ``load_identity``."""
+    folder = Path(folder)
+    config = IdentityConfig.load(folder / CONFIG)
+    clips = Clips(folder / CLIPS, config.fps)
+    if not clips:
+        raise BundleError(f"The bundle {folder.name} is missing {CLIPS}/*.safetensors.")
+    if config.default_clip and config.default_clip not in clips:
+        raise BundleError(f"The bundle {folder.name} is missing {CLIPS}/{config.default_clip}.")
+    renderer = Renderer(config.network)
+    renderer.load_state_dict(_read_weights(folder / WEIGHTS, renderer.state_dict()))
+    return Identity(config, renderer.eval().requires_grad_(False), clips, folder)
+
+
+def save_identity(
+    folder: str | Path,
+    config: IdentityConfig,
+    renderer: Renderer,
+    clips: Iterable[Clip],
+    *,
+    preview: np.ndarray | None = None,
+    card: str = "",
+    overwrite: bool = False,
+) -> Path:
+    """Write a bundle, whole or not at all.
+
+    Args:
+        folder: where; its parent must exist.
+        config: what ``config.json`` says.
+        renderer: the trained network, built from ``config.network``.
+        clips: head motion at the identity's frame rate.
+        preview: (H, W, 3) uint8 RGB still.
+        card: text of the model card, ``README.md``.
+        overwrite: replace what stands at ``folder``.
+
+    Returns:
+        The folder.
+
+    Raises:
+        BundleError: if the folder exists and may not be replaced, or the parts do not fit.
+    """
+    folder = Path(folder)
+    if folder.exists() and not overwrite:
+        raise BundleError(f"{folder} exists already; choose another name or allow replacing it.")
+    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
+    try:
+        (temporary / CLIPS).mkdir(parents=True)
+        text = json.dumps(config.to_dict(), indent=2, ensure_ascii=False)
+        (temporary / CONFIG).write_text(text + "\n", encoding="utf-8")
+        weights = {key: value.contiguous() for key, value in renderer.state_dict().items()}
+        save_file(weights, temporary / WEIGHTS, metadata={"format": "pt", "name": config.name})
+        for clip in clips:
+            clip.save(temporary / CLIPS / f"{clip.name}.safetensors")
+        (temporary / CARD).write_text(card, encoding="utf-8")
+        if preview is not None:
+            _save_preview(temporary / PREVIEW, preview)
+        read_bundle(temporary)  # what cannot be loaded must not replace what can
+        _swap(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return folder
+
+
+def _swap(new: Path, folder: Path) -> None:
+    """Put ``new`` in the place of ``folder``, which may exist."""
+    if not folder.exists():
+        os.replace(new, folder)
+        return
+    old = new.with_name(f"{new.name}.old")
+    os.replace(folder, old)
+    try:
+        os.replace(new, folder)
+    except OSError:
+        os.replace(old, folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _save_preview(path: Path, picture: np.ndarray) -> None:
+    import cv2
+
+    cv2.imwrite(str(path), picture[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, 85])
+
+
+def _shelves() -> list[Path]:
+    return [Path("checkpoints"), Path(__file__).resolve().parent.parent / "checkpoints"]
+
+
+def _local_folder(source: str | Path) -> Path | None:
+    if isinstance(source, Path) or Path(source).is_dir():
+        return Path(source)
+    if NAME.fullmatch(source):
+        return next((s / source for s in _shelves() if (s / source / CONFIG).is_file()), None)
+    return None
+
+
+def _read_weights(path: Path, expected: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Read exactly the expected tensors: names, shapes and types are checked before any is read."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = set(file.keys())
+            if names != set(expected):
+                odd = sorted(names ^ set(expected))[0]
+                problem = "has an unknown" if odd in names else "lacks the"
+                raise BundleError(f"{path.name} {problem} weight {odd[:80]!r}.")
+            for name, tensor in expected.items():
+                part = file.get_slice(name)
+                if part.get_shape() != list(tensor.shape) or part.get_dtype() != "F32":
+                    raise BundleError(
+                        f"{path.name} has {name} as {part.get_dtype()} {part.get_shape()}, "
+                        f"but the network needs F32 {list(tensor.shape)}."
+                    )
+            weights = {name: file.get_tensor(name) for name in expected}
+    except FileNotFoundError as error:
+        raise BundleError(f"The bundle {path.parent} is missing {path.name}.") from error
+    except (SafetensorError, OSError) as error:
+        raise BundleError(f"{path.name} is damaged or cut short; fetch it again.") from error
+    for name, tensor in weights.items():
+        if not torch.isfinite(tensor).all():
+            raise BundleError(f"{path.name} holds NaN or infinite numbers in {name}.")
+    return weights
