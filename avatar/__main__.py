@@ -1,0 +1,7 @@
+"""``python -m avatar VERB``."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

@@ -1,0 +1,235 @@
+"""The command line: ``python -m avatar speak | serve | train | evaluate | benchmark``.
+
+Exit codes: 0 done, 1 a problem told in one sentence, 2 wrong arguments, 130 interrupted.
+"""
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from .errors import AvatarError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; returns the exit code."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    options = build_parser().parse_args(arguments)
+    try:
+        result = options.run(options)
+        if options.json:
+            _write_json(options.json, result)
+    except AvatarError as error:
+        print(f"avatar: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"avatar: {error.strerror or error}: {error.filename or ''}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("avatar: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all verbs."""
+    parser = argparse.ArgumentParser(prog="python -m avatar", description=__doc__)
+    verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
+    _add_speak(verbs)
+    _add_serve(verbs)
+    _add_train(verbs)
+    _add_evaluate(verbs)
+    _add_benchmark(verbs)
+    return parser
+
+
+def _verb(
+    verbs: Any, name: str, run: Callable[[argparse.Namespace], dict[str, Any]], text: str
+) -> argparse.ArgumentParser:
+    """A verb with what all verbs have."""
+    parser = verbs.add_parser(
+        name, help=text, description=text, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_speak(verbs: Any) -> None:
+    parser = _verb(verbs, "speak", _speak, "Make an MP4 of an identity saying something.")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--audio", type=Path, metavar="FILE", help="any audio or video file")
+    source.add_argument("--text", help="a text to speak")
+    parser.add_argument("--out", type=Path, default=Path("avatar.mp4"), help="the MP4 to write")
+    _add_identity(parser, "--identity", default="mira")
+    parser.add_argument("--clip", help="head-motion clip; the identity's own choice if not given")
+    parser.add_argument("--voice", default="en-us", help="voice, language or Hub model, for --text")
+    parser.add_argument("--rate", type=float, default=1.0, help="speed of the voice, 0.5 to 2")
+    parser.add_argument("--pitch", type=float, default=1.0, help="pitch of the voice, 0.5 to 2")
+    parser.add_argument("--transcript", help="what --audio says, in English: better lips")
+    parser.add_argument("--strength", type=float, default=1.0, help="mouth strength, 0 to 2")
+    parser.add_argument("--label", action="store_true", help='show "AI-generated" in a corner')
+    parser.add_argument("--visemes", type=Path, metavar="FILE", help="write the track, JSON or CSV")
+    parser.add_argument(
+        "--engine", choices=("auto", "torch", "openvino"), default="auto", help="what renders"
+    )
+
+
+def _speak(options: argparse.Namespace) -> dict[str, Any]:
+    from .avatar import Avatar
+
+    avatar = Avatar.load(options.identity, options.revision, engine=options.engine)
+    bars = ProgressBars()
+    video = avatar.speak(
+        options.text if options.audio is None else options.audio,
+        clip=options.clip,
+        voice=options.voice,
+        rate=options.rate,
+        pitch=options.pitch,
+        transcript=options.transcript,
+        strength=options.strength,
+        label=options.label,
+        out=options.out,
+        progress=bars,
+    )
+    bars.close()
+    if options.visemes:
+        video.speech.track.save(options.visemes)
+    print(f"{video.path}: {video.seconds:.2f} s, {video.frames} frames")
+    return {
+        "path": str(video.path),
+        "seconds": video.seconds,
+        "frames": video.frames,
+        "fps": str(video.fps),
+        "identity": avatar.identity.name,
+        "visemes_from": video.speech.source,
+    }
+
+
+def _add_serve(verbs: Any) -> None:
+    parser = _verb(verbs, "serve", _serve, "Start the page.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=7860, help="port to listen on")
+
+
+def _serve(options: argparse.Namespace) -> dict[str, Any]:
+    from .ui.page import serve
+
+    serve(options.host, options.port)
+    return {"host": options.host, "port": options.port}
+
+
+def _add_train(verbs: Any) -> None:
+    parser = _verb(verbs, "train", _train, "Train a network on a capture and write its bundle.")
+    parser.add_argument("network", choices=("renderer",), help="what to train")
+    parser.add_argument("capture", type=Path, help="folder laid out like a capture")
+    parser.add_argument("--out", type=Path, required=True, help="bundle to write at the end")
+    parser.add_argument("--run", type=Path, dest="folder", default=Path("runs/renderer"),
+                        help="folder of the run's state; an earlier run there goes on")  # fmt: skip
+    parser.add_argument("--steps", type=int, default=15_000, help="optimiser steps in all")
+    parser.add_argument("--batch", type=int, default=1, help="samples a step")
+    parser.add_argument("--seed", type=int, default=0, help="seed of weights and order")
+
+
+def _train(options: argparse.Namespace) -> dict[str, Any]:
+    from .training.renderer import TrainingConfig
+    from .training.run import train_renderer
+
+    logging.getLogger("avatar").setLevel(logging.INFO)
+    config = TrainingConfig(steps=options.steps, batch=options.batch, seed=options.seed)
+    training = train_renderer(options.capture, options.folder, options.out, config)
+    print(f"{options.out}: a bundle after {training['steps']} steps")
+    return training
+
+
+def _add_evaluate(verbs: Any) -> None:
+    parser = _verb(
+        verbs, "evaluate", _evaluate,
+        "Drive an identity with a take's sound and keypoints and compare with its true frames.",
+    )  # fmt: skip
+    _add_identity(parser, "identity")
+    parser.add_argument("capture", type=Path, help="folder laid out like a capture")
+    parser.add_argument("take", help="take whose frames are rendered, e.g. test_a")
+    parser.add_argument("--transcript", action="store_true", help="use the take's transcript")
+    parser.add_argument("--controls", action="store_true",
+                        help="also score shuffled, shifted and frozen mouths")  # fmt: skip
+
+
+def _evaluate(options: argparse.Namespace) -> dict[str, Any]:
+    from .capture.layout import Capture
+    from .identity import load_identity
+    from .metrics.evaluate import control_rows, evaluate
+
+    identity = load_identity(options.identity, options.revision)
+    capture = Capture.load(options.capture)
+    rows = {"real": evaluate(identity, capture, options.take, options.transcript)}
+    if options.controls:
+        rows |= control_rows(identity, capture, options.take, options.transcript)
+    values = {name: asdict(row) for name, row in rows.items()}
+    for name, row in values.items():
+        print(name, " ".join(f"{key}={_short(value)}" for key, value in row.items()))
+    result = values.pop("real")
+    return result | ({"controls": values} if values else {})
+
+
+def _add_benchmark(verbs: Any) -> None:
+    parser = _verb(verbs, "benchmark", _benchmark, "Measure speed and memory on this machine.")
+    _add_identity(parser, "--identity", default="mira")
+    parser.add_argument("--seconds", type=float, default=10.0, help="length of the spoken clip")
+
+
+def _benchmark(options: argparse.Namespace) -> dict[str, Any]:
+    from .benchmark import as_markdown, benchmark
+    from .identity import load_identity
+
+    result = benchmark(load_identity(options.identity, options.revision), options.seconds)
+    print(as_markdown(result))
+    return result
+
+
+def _add_identity(parser: argparse.ArgumentParser, name: str, **options: Any) -> None:
+    parser.add_argument(
+        name, help="name under checkpoints/, a folder, or a Hub repository (org/name)", **options
+    )
+    parser.add_argument("--revision", help="commit, tag or branch of the Hub repository")
+
+
+class ProgressBars:
+    """One bar a stage, drawn from ``progress(stage, done, total)`` calls."""
+
+    def __init__(self):
+        self._bar: tqdm | None = None
+        self._stage = ""
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Show that ``done`` of ``total`` is finished."""
+        if stage != self._stage:
+            self.close()
+            self._stage = stage
+            self._bar = tqdm(total=total, desc=stage, disable=not sys.stderr.isatty())
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        """End the last bar."""
+        if self._bar is not None:
+            self._bar.close()
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _write_json(path: Path, result: dict[str, Any]) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(json.dumps(result, indent=2, default=str) + "\n", encoding="utf-8")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
