@@ -81,6 +81,7 @@ def model_card(config: IdentityConfig, capture: Capture) -> str:
         f"| {values['mouth_ssim']:.3f} | {values['dlip_px']:.2f} | {values['offset_frames']} |\n"
         for name, values in training.get("held_out", {}).items()
     )
+    parameters = sum(p.numel() for p in Renderer(config.network).parameters())
     return f"""---
 license: apache-2.0
 library_name: avatar
@@ -91,8 +92,7 @@ tags: [talking-head, virtual-human, synthetic-person, safetensors]
 {config.consent["subject"]}. {config.consent["statement"]}
 
 A renderer of 512x512 pictures at {config.fps} frames a second for the package `avatar`: line
-drawings of a moving head and 34 viseme features in, pictures out ({sum(p.numel() for p in Renderer(config.network).parameters()):,}
-parameters). Clips of head motion come with it.
+drawings of a moving head and 34 viseme features in, pictures out ({parameters:,} parameters). Clips of head motion come with it.
 
 ## Training
 
