@@ -1,0 +1,44 @@
+"""A photorealistic virtual human that speaks, on a plain CPU.
+
+    from avatar import Avatar
+    video = Avatar.load("mira").speak("Hello, nice to meet you.", out="hello.mp4")
+
+``import avatar`` is light: each name is imported from its room when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .errors import AvatarError
+
+if TYPE_CHECKING:
+    from .avatar import Avatar, Step
+    from .face.clip import Clip
+    from .identity import Identity, list_identities
+    from .render.video import Video
+    from .speech.speech import Speech
+    from .speech.tts import Voice, voices
+    from .speech.visemes import VisemeTrack
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Avatar", "AvatarError", "Clip", "Identity", "Speech", "Step", "Video", "VisemeTrack", "Voice",
+    "list_identities", "voices",
+]  # fmt: skip
+
+_ROOMS = {
+    "Avatar": "avatar", "Step": "avatar", "Clip": "face.clip", "Identity": "identity",
+    "list_identities": "identity", "Video": "render.video", "Speech": "speech.speech",
+    "Voice": "speech.tts", "voices": "speech.tts", "VisemeTrack": "speech.visemes",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_ROOMS[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

@@ -56,12 +56,15 @@ def fetch_bundle(
 
 def _download(repo_id: str, revision: str | None, progress: Progress | None) -> Path:
     from huggingface_hub import HfApi, hf_hub_download, snapshot_download
+    from huggingface_hub.hf_api import RepoFile
 
-    info = HfApi().model_info(repo_id, revision=revision, files_metadata=True, timeout=20)
+    api = HfApi()
+    commit = api.model_info(repo_id, revision=revision, timeout=20).sha
+    tree = api.list_repo_tree(repo_id, recursive=True, revision=commit)
     sizes = {
-        file.rfilename: file.size or 0
-        for file in info.siblings or ()
-        if any(fnmatch(file.rfilename, pattern) for pattern in FILES)
+        file.path: file.size
+        for file in tree
+        if isinstance(file, RepoFile) and any(fnmatch(file.path, pattern) for pattern in FILES)
     }
     total, done = sum(sizes.values()), 0
     if total > MAX_BYTES:
@@ -69,7 +72,7 @@ def _download(repo_id: str, revision: str | None, progress: Progress | None) -> 
     if FILES[0] not in sizes:
         raise BundleError(f"The Hub repository {repo_id} is no identity: {FILES[0]} is missing.")
     for name, size in sizes.items():
-        hf_hub_download(repo_id, name, revision=info.sha)
+        hf_hub_download(repo_id, name, revision=commit)
         done += size
         if progress:
             progress("download", done, total)

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import RenderError
 from ..media import Ffmpeg, input_arguments, replacing, running_ffmpeg
+from ..speech.speech import Speech
 from ..timing import SAMPLE_RATE, frame_count
 
 LABEL = "AI-generated"
@@ -38,6 +39,8 @@ class Video:
     path: Path
     frames: int
     fps: Fraction
+    speech: Speech | None = None
+    """What is said in it, where that is known."""
 
     @property
     def seconds(self) -> float:

@@ -1,0 +1,216 @@
+"""The whole product in one object: sound or text in, a video of the person saying it out."""
+
+import secrets
+import tempfile
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from . import __version__
+from .errors import SoundError
+from .face.clip import Clip
+from .identity import Identity, load_identity
+from .render.engine import Engine, make_engine
+from .render.stream import render_frames
+from .render.video import Video, video_writer
+from .speech.speech import Speech
+from .speech.tts import DEFAULT_VOICE, Voice
+
+Source = str | Path | np.ndarray | Speech
+"""A sound file, a text, a sound (float32 mono at 16 kHz), or speech that is ready."""
+Progress = Callable[[str, int, int], None]
+"""Called with the stage ("download", "speech", "render"), what is done and what there is to do."""
+
+SOUND_SUFFIXES = frozenset(
+    ".aac .aif .aiff .amr .avi .flac .m4a .m4v .mkv .mov .mp3 .mp4 .oga .ogg .opus .wav .webm .wma"
+    .split()
+)  # fmt: skip
+"""A text that ends in one of these is taken for the name of a file."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far a video is."""
+
+    stage: str
+    """"speech": finding what the mouth does; "render": making frames."""
+    done: int
+    total: int
+    frame: np.ndarray | None = None
+    """(512, 512, 3) uint8 RGB: the frame just made."""
+
+
+class Avatar:
+    """A person who can speak; safe to use from several threads."""
+
+    def __init__(self, identity: Identity, engine: Engine):
+        self.identity = identity
+        self.engine = engine
+
+    @classmethod
+    def load(
+        cls,
+        source: str | Path = "mira",
+        revision: str | None = None,
+        engine: str = "auto",
+        progress: Progress | None = None,
+    ) -> "Avatar":
+        """Load an identity and get it ready to render.
+
+        Args:
+            source: a built-in name, a bundle's folder, or a Hub repository ("org/name").
+            revision: branch, tag or commit of the Hub repository.
+            engine: "auto", "torch" or "openvino".
+            progress: told about a download.
+
+        Raises:
+            BundleError: if the identity cannot be found, fetched or read.
+            RenderError: if the engine is unknown or not installed.
+        """
+        identity = load_identity(source, revision, progress)
+        return cls(identity, make_engine(identity, engine))
+
+    def speak(
+        self,
+        source: Source,
+        *,
+        clip: str | Clip | None = None,
+        out: str | Path | None = None,
+        label: bool = False,
+        progress: Progress | None = None,
+        voice: str | Voice = DEFAULT_VOICE,
+        rate: float = 1.0,
+        pitch: float = 1.0,
+        transcript: str | None = None,
+        strength: float = 1.0,
+    ) -> Video:
+        """Make a video of the person saying something.
+
+        Args:
+            source: a sound file, a text, a sound (float32 mono at 16 kHz), or a ``Speech``.
+            clip: head motion, a name or a ``Clip`` of your own; None for the identity's default.
+            out: the MP4; None for a new file in the system's temporary folder.
+            label: draw a small "AI-generated" into a corner.
+            progress: called as (stage, done, total); what it raises cancels, and nothing is left.
+            voice: for texts: a voice's id, a language, or a ``Voice``.
+            rate: for texts: speed, 0.5 to 2.
+            pitch: for texts: height of the voice, 0.5 to 2.
+            transcript: for sounds: what is said, in English; it makes the lips more exact.
+            strength: how far the mouth moves, 0 (closed) to 2.
+
+        Returns:
+            The video, with its ``path``, ``frames``, ``seconds`` and ``speech``.
+
+        Raises:
+            AvatarError: one of its kinds, with a sentence for people.
+        """
+        steps = self.perform(
+            source, clip=clip, out=out, label=label, voice=voice, rate=rate, pitch=pitch,
+            transcript=transcript, strength=strength,
+        )  # fmt: skip
+        try:
+            while True:
+                step = next(steps)
+                if progress:
+                    progress(step.stage, step.done, step.total)
+        except StopIteration as end:
+            return end.value
+        finally:
+            steps.close()
+
+    def perform(
+        self,
+        source: Source,
+        *,
+        clip: str | Clip | None = None,
+        out: str | Path | None = None,
+        label: bool = False,
+        **how: str | Voice | float | None,
+    ) -> Generator[Step, None, Video]:
+        """``speak`` step by step: ``video = yield from avatar.perform(...)``.
+
+        Closing the generator stops everything and leaves no file. ``how`` is what ``speech``
+        takes.
+        """
+        yield Step("speech", 0, 1)
+        motion = self._clip(clip)
+        speech = self.speech(source, **how)
+        path = Path(out) if out is not None else self._temporary_path()
+        fps = self.identity.config.fps
+        with video_writer(
+            path, fps, speech.sound, metadata=self._metadata(), label=label
+        ) as writer:  # fmt: skip
+            yield Step("render", 0, writer.frames)
+            for frame in self._frames(speech, motion):
+                writer.write(frame)
+                yield Step("render", writer.written, writer.frames, frame)
+        return Video(path, writer.written, fps, speech)
+
+    def stream(
+        self, source: Source, *, clip: str | Clip | None = None, **how: str | Voice | float | None
+    ) -> tuple[Speech, Iterator[np.ndarray]]:
+        """Speech at once, and frames as they are asked for.
+
+        Returns:
+            The speech with its viseme track, and an iterator over (512, 512, 3) uint8 RGB frames,
+            one for each row of the track.
+        """
+        motion = self._clip(clip)
+        speech = self.speech(source, **how)
+        return speech, self._frames(speech, motion)
+
+    def speech(
+        self,
+        source: Source,
+        *,
+        voice: str | Voice = DEFAULT_VOICE,
+        rate: float = 1.0,
+        pitch: float = 1.0,
+        transcript: str | None = None,
+        strength: float = 1.0,
+    ) -> Speech:
+        """What is said and how the mouth moves, at this identity's frame rate; see ``speak``."""
+        fps = self.identity.config.fps
+        if isinstance(source, np.ndarray):
+            source = Speech.from_sound(source, fps, transcript)
+        elif isinstance(source, Path) or (isinstance(source, str) and _names_sound(source)):
+            source = Speech.from_file(source, fps, transcript)
+        elif isinstance(source, str):
+            source = Speech.from_text(source, fps, voice, rate, pitch)
+        elif source.track.fps != fps:
+            raise SoundError(f"The speech has {source.track.fps} frames a second, not {fps}.")
+        return replace(source, track=source.track.scaled(strength))
+
+    def _frames(self, speech: Speech, clip: Clip) -> Iterator[np.ndarray]:
+        return render_frames(self.engine, clip, self.identity.config.style, speech.track.values)
+
+    def _clip(self, clip: str | Clip | None) -> Clip:
+        return clip if isinstance(clip, Clip) else self.identity.clip(clip)
+
+    def _temporary_path(self) -> Path:
+        name = f"{self.identity.name}-{secrets.token_hex(6)}.mp4"
+        return Path(tempfile.gettempdir()) / name
+
+    def _metadata(self) -> dict[str, str]:
+        """Container tags that say what this is; re-encoding by others may drop them."""
+        name, revision = self.identity.name, self.identity.revision
+        return {
+            "title": f"{name} speaking (AI-generated)",
+            "comment": f"AI-generated: a synthetic video of the virtual human {name}, made with "
+            f"Avatar {__version__}.",
+            "synthetic": "true",
+            "identity": f"{name}@{revision}" if revision else name,
+            "software": f"Avatar {__version__}",
+        }
+
+
+def _names_sound(text: str) -> bool:
+    """Whether a string is a file, or was meant to be one: a missing file should not be spoken."""
+    if Path(text.strip()).suffix.lower() in SOUND_SUFFIXES and "\n" not in text:
+        return True
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # too long, or with zero bytes: no file's name
+        return False
