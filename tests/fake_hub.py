@@ -24,21 +24,23 @@ class FakeHub:
         """Answer every request with 503."""
         self.requests: list[str] = []
         """"GET /org/name/resolve/main/config.json bytes=10-" in order of arrival."""
+        self.refused: set[str] = set()
+        """Names of files whose GET is answered with 503."""
         self._cut_after: int | None = None
-        self._down_after_cut = False
+        self._refuse_after_cut = False
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._server.daemon_threads = True
         self._server.hub = self  # type: ignore[attr-defined]
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
-    def cut_once(self, after: int, then_down: bool = False) -> None:
+    def cut_once(self, after: int, then_refuse: bool = False) -> None:
         """Drop the connection after so many bytes of the next file that is larger than that.
 
-        huggingface_hub resumes by a range a second later, within the same call; if the Hub is down
-        by then, the call fails, and the next one (hub 2.x) fetches only the cut file anew.
+        huggingface_hub resumes by a range a second later, within the same call; if the file is
+        refused by then, the call fails, and the next one (hub 2.x) fetches only that file anew.
         """
-        self._cut_after, self._down_after_cut = after, then_down
+        self._cut_after, self._refuse_after_cut = after, then_refuse
 
     def commit(self, repo: str) -> str:
         """The repo's one revision: 40 hex digits that change with any of its files."""
@@ -51,12 +53,14 @@ class FakeHub:
         folder = self.repos[repo]
         return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
 
-    def take_cut(self, size: int) -> int | None:
-        """Where to cut a body of this size, if a cut is due."""
+    def take_cut(self, name: str, size: int) -> int | None:
+        """Where to cut the body of a file of this size, if a cut is due."""
         cut = self._cut_after
         if cut is None or size <= cut:
             return None
-        self._cut_after, self.down = None, self._down_after_cut
+        self._cut_after = None
+        if self._refuse_after_cut:
+            self.refused.add(name)
         return cut
 
     def close(self) -> None:
@@ -104,6 +108,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _file(self, hub: FakeHub, folder: Path, name: str, commit: str) -> None:
         if not name or not (folder / name).is_file():
             return self._error(404, "EntryNotFound", "no such file", {"X-Repo-Commit": commit})
+        if self.command == "GET" and name in hub.refused:
+            return self._error(503, "Down", "the file cannot be had now")
         data = (folder / name).read_bytes()
         headers = {
             "ETag": f'"{hashlib.sha1(data).hexdigest()}"',
@@ -116,7 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
             first, last = int(asked[1]), min(int(asked[2] or len(data) - 1), len(data) - 1)
             headers["Content-Range"] = f"bytes {first}-{last}/{len(data)}"
             data = data[first : last + 1]
-        cut = hub.take_cut(len(data)) if self.command == "GET" else None
+        cut = hub.take_cut(name, len(data)) if self.command == "GET" else None
         self._send(206 if asked else 200, headers, data, cut)
 
     def _json(self, value: object) -> None:

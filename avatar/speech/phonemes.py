@@ -57,15 +57,15 @@ VOICELESS = frozenset(("PAU", "SIL", "CH", "F", "HH", "K", "P", "S", "SH", "T", 
 _IPA_BY_SHAPE = {
     ("aa",): "a ɑ ɶ",
     ("ae",): "æ",
-    ("ah",): "ʌ ə ɐ ɘ ɜ ɤ h ɦ ħ ʔ ʕ ʜ ʢ ʡ",
+    ("ah",): "ʌ ə ɐ ɘ ɜ ɤ h ɦ ħ ʔ ʕ ʜ ʢ ʡ ?",
     ("ao",): "ɔ ɒ",
-    ("eh",): "ɛ e ᴇ",
+    ("eh",): "ɛ e ᴇ ε",
     ("er",): "ɜː ɚ ɝ ər əɹ",
     ("ih",): "ɪ ɨ ɯ ᵻ ɿ ʅ",
     ("iy",): "i j ç ʝ",
     ("ow",): "o ɵ ø œ ɞ",
     ("uw",): "u ʊ ʉ y ʏ ᵿ ɯᵝ",
-    ("w",): "w ʍ ɥ ɸ",
+    ("w",): "w ʍ ɥ ɸ Φ",
     ("r",): "ɹ ɻ",
     ("l",): "l ɫ ɬ ɭ ɮ ʎ ʟ ɺ ǁ",
     ("pbm",): "p b m ɓ ʙ β ʘ",
@@ -74,7 +74,8 @@ _IPA_BY_SHAPE = {
     ("tdn",): "t d n ʈ ɖ ɳ ɲ r ɾ ɽ ɗ ᶑ ǀ ǃ ǂ",
     ("sz",): "s z",
     ("sh",): "ʃ ʒ ʂ ʐ ɕ ʑ ɧ",
-    ("tdn", "sh"): "c ɟ ʄ",
+    ("tdn", "sh"): "c ɟ ʄ ʧ ʤ ʨ ʥ",
+    ("tdn", "sz"): "ʦ ʣ",
     ("kg",): "k g ɡ ŋ q ɢ ɴ x ɣ χ ʁ ʀ ɰ ɠ ʛ ng nɡ",
 }
 IPA: dict[str, tuple[str, ...]] = {
@@ -83,12 +84,12 @@ IPA: dict[str, tuple[str, ...]] = {
     for letters in keys.split()
 }
 _LONGEST_KEY = max(map(len, IPA))
-_VOICELESS_IPA = frozenset("ptkcqʔʡfɸθsʃʂɕçxχħhʜʍʈɬɧʘǀǃǂǁ")
+_VOICELESS_IPA = frozenset("ptkcqʔ?ʡfɸΦʦʧʨθsʃʂɕçxχħhʜʍʈɬɧʘǀǃǂǁ")
 _DEVOICED = "\N{COMBINING RING BELOW}", "\N{COMBINING RING ABOVE}"
 # What colours a sound without moving the lips: language switches, stress, length, tone, ties,
 # raised and combining letters, an aspirating h, and the marks that espeak leaves in a few names.
 _NOT_A_SHAPE = re.compile(
-    r"\([a-z-]*\)|[ˈˌˑ˥-˩\d.^\"'`#*;:!~-]|[ʰʱʲʷˠˤⁿˡʼ˞ʴʵʶᵊᶿᵐᵑʳᵗᵈ]|(?<=[ptkqcsʃɕʂ.])h|\s"
+    r"\([a-z-]*\)|[ˈˌˑ˥-˩\d.^\"'`#*;:!~+_[-]|[ʰʱʲʷˠˤⁿˡʼ˞ʴʵʶᵊᶿᵐᵑʳᵗᵈ]|(?<=[ptkqcsʃɕʂ._])h|\s"
 )
 
 

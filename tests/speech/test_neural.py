@@ -103,10 +103,10 @@ def test_cut_download_resumes(fake_hub: FakeHub, tiny_vits: Path) -> None:
 
 def test_download_that_failed_is_completed(fake_hub: FakeHub, tiny_vits: Path) -> None:
     fake_hub.repos[REPO] = tiny_vits
-    fake_hub.cut_once(after=20_000, then_down=True)
+    fake_hub.cut_once(after=20_000, then_refuse=True)
     with pytest.raises(VoiceError, match="cannot be fetched"):
         speak("Hello.", REPO)
-    fake_hub.down = False
+    fake_hub.refused.clear()
     assert len(next(speak("Hello.", REPO)).sound)
 
 
