@@ -1,0 +1,14 @@
+"""The page as a Space, or at home: ``python app.py``."""
+
+try:
+    import spaces  # ZeroGPU wants to be first, before anything touches CUDA
+except ImportError:
+    spaces = None
+
+from avatar.ui.page import build, serve
+from avatar.ui.studio import Studio
+
+demo = build(Studio(spaces.GPU(duration=120) if spaces else None))
+
+if __name__ == "__main__":
+    serve(demo=demo)

@@ -1,0 +1,121 @@
+"""The page: head, one tab a file of this room, foot; and how it is served."""
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+# Before Gradio is imported: nothing is reported to anybody.
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+import gradio as gr  # noqa: E402
+
+from .. import __version__  # noqa: E402
+from ..identity import Identity  # noqa: E402
+from . import speak  # noqa: E402
+from .studio import MAX_CHARS, MAX_SECONDS, Studio  # noqa: E402
+from .theme import CSS, Theme  # noqa: E402
+
+log = logging.getLogger(__name__)
+
+TABS = (("Speak", speak.build),)
+"""Name and builder of each tab; with one, no row of tabs is shown."""
+QUEUE = 12
+"""Jobs that may wait; whoever comes after is asked to come back later."""
+KEPT_S = 3600
+"""Uploads and videos are deleted once they are this old."""
+UPLOAD = "50mb"
+
+
+def build(studio: Studio | None = None) -> gr.Blocks:
+    """Lay out the page.
+
+    Args:
+        studio: who can be rendered; by default all identities that are found here.
+    """
+    studio = studio or Studio()
+    with gr.Blocks(
+        title="Avatar", analytics_enabled=False, delete_cache=(600, KEPT_S)
+    ) as demo:  # fmt: skip
+        gr.HTML(_masthead(studio.identity()), padding=False)
+        if len(TABS) == 1:
+            TABS[0][1](studio)
+        else:
+            with gr.Tabs():
+                for name, build_tab in TABS:
+                    with gr.Tab(name):
+                        build_tab(studio)
+        gr.HTML(_colophon(studio.identity()), padding=False)
+    demo.queue(max_size=QUEUE)
+    demo.studio = studio
+    return demo
+
+
+def launch_options() -> dict[str, Any]:
+    """What ``launch`` needs beside an address."""
+    return {
+        "theme": Theme(),
+        "css": CSS,
+        "max_file_size": UPLOAD,
+        "allowed_paths": [str(speak.EXAMPLES)],
+        "run_history": False,
+        "enable_monitoring": False,
+        "footer_links": ["api"],
+        "show_error": False,
+        "ssr_mode": False,
+    }
+
+
+def serve(
+    host: str | None = None,
+    port: int | None = None,
+    share: bool = False,
+    gpu: Callable[[Callable], Callable] | None = None,
+    demo: gr.Blocks | None = None,
+) -> None:
+    """Start the page and stay until it is stopped.
+
+    Args:
+        host: address to listen on; Gradio's own choice (this machine only, or a Space's) if None.
+        port: port to listen on; the first free one from 7860 if None.
+        share: make a public link through Gradio's servers.
+        gpu: see ``Studio``.
+        demo: a page that is built already.
+    """
+    demo = demo or build(Studio(gpu))
+    threading.Thread(target=_warm_up, args=(demo.studio,), daemon=True).start()
+    try:
+        demo.launch(server_name=host, server_port=port, share=share, **launch_options())
+    finally:
+        demo.studio.worker.stop()
+
+
+def _warm_up(studio: Studio) -> None:
+    try:
+        studio.warm_up()
+    except Exception:  # the first visitor will be told what is wrong
+        log.exception("could not get ready ahead of the first visitor")
+
+
+def _masthead(person: Identity) -> str:
+    return (
+        f'<header class="masthead"><h1>Avatar</h1><p>Write it or say it. '
+        f"{person.name.capitalize()} speaks it, on this machine.</p></header>"
+    )
+
+
+def _colophon(person: Identity) -> str:
+    subject = person.config.consent.get("statement") or (
+        f"{person.name.capitalize()} is a synthetic person: no real one is shown."
+    )
+    return (
+        '<section class="fineprint colophon">'
+        f"<div><h2>Who this is</h2><p>{subject} The code is Apache-2.0, the person "
+        f"{person.config.licence or 'see the model card'}. Do not use her to deceive.</p></div>"
+        f"<div><h2>Limits</h2><p>{MAX_SECONDS // 60} minutes of sound, {MAX_CHARS} characters of "
+        f"text, files up to 50 MB. One job at a time; {QUEUE} may wait.</p></div>"
+        f"<div><h2>What is kept</h2><p>Uploads and videos are deleted after about an hour, a "
+        "cancelled job at once. Nothing is logged, nothing is sent anywhere. Every MP4 says inside "
+        f"that it is AI-generated, by Avatar {__version__}.</p></div></section>"
+    )

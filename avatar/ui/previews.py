@@ -1,0 +1,87 @@
+"""Small moving pictures of what each clip does, rendered once and kept."""
+
+import hashlib
+import io
+import logging
+import os
+from base64 import b64encode
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from ..face.clip import Clip
+from ..identity import Identity
+from ..media import replacing
+from ..render.engine import Engine
+from ..render.stream import render_frames
+from ..speech.visemes import SILENCE
+
+log = logging.getLogger(__name__)
+
+SIZE, COUNT, STRIDE = 128, 14, 5
+"""Pixels of a side, pictures, and clip frames from one picture to the next: 2.8 s at 25 fps."""
+SHOWN_MS = 120
+"""How long each picture is shown, forth and back."""
+
+
+def clip_preview(identity: Identity, engine: Engine, name: str) -> str:
+    """A data URL with an animated WebP of the person at rest, moving as the clip does."""
+    clip = identity.clip(name)
+    path = _folder() / f"{_fingerprint(identity, clip)}.webp"
+    try:
+        return _data_url(path.read_bytes())
+    except OSError:
+        pass
+    picture = _animated(_pictures(identity, engine, clip))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            temporary.write_bytes(picture)
+    except OSError as error:
+        log.info("the preview of %s could not be kept: %s", name, error)
+    return _data_url(picture)
+
+
+def still(identity: Identity, engine: Engine, name: str | None = None) -> np.ndarray:
+    """The first frame of a clip at rest, (512, 512, 3) uint8 RGB."""
+    frames = render_frames(engine, identity.clip(name), identity.config.style, SILENCE[None])
+    return next(frames)
+
+
+def _pictures(identity: Identity, engine: Engine, clip: Clip) -> list[np.ndarray]:
+    part = slice(0, COUNT * STRIDE, STRIDE)
+    arrays = ("keypoints", "irises", "pose", "contour")
+    sparse = replace(clip, **{key: getattr(clip, key)[part] for key in arrays})
+    silence = np.repeat(SILENCE[None], len(sparse), axis=0)
+    frames = render_frames(engine, sparse, identity.config.style, silence)
+    return [cv2.resize(frame, (SIZE, SIZE), interpolation=cv2.INTER_AREA) for frame in frames]
+
+
+def _animated(pictures: list[np.ndarray]) -> bytes:
+    first, *others = (Image.fromarray(p) for p in pictures + pictures[-2:0:-1])
+    out = io.BytesIO()
+    first.save(
+        out, "webp", save_all=True, append_images=others, duration=SHOWN_MS, loop=0, quality=60
+    )
+    return out.getvalue()
+
+
+def _data_url(picture: bytes) -> str:
+    return f"data:image/webp;base64,{b64encode(picture).decode()}"
+
+
+def _fingerprint(identity: Identity, clip: Clip) -> str:
+    """Changes with the weights, the motion and how this module shows it."""
+    digest = hashlib.sha256(Path(__file__).read_bytes())
+    for tensor in identity.renderer.state_dict().values():
+        digest.update(tensor.numpy().tobytes())
+    digest.update(clip.keypoints.tobytes())
+    return digest.hexdigest()[:32]
+
+
+def _folder() -> Path:
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "avatar" / "previews"

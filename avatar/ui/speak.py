@@ -1,0 +1,444 @@
+"""The Speak tab: sound or text in, the video of her saying it out."""
+
+import logging
+import secrets
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+from ..errors import AvatarError
+from ..speech import tts
+from .studio import MAX_CHARS, MAX_SECONDS, Request, Result, Studio, Update
+from .theme import PLAYHEAD
+from .timeline import timeline
+
+log = logging.getLogger(__name__)
+
+MODEL = {"concurrency_id": "model", "concurrency_limit": 1}
+"""Every handler that uses the network: one at a time, or each would only slow the other down."""
+PRIVATE: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
+"""Handlers that only move the page along."""
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+TEXTS = (
+    ("English", "en-us", "Hello! I am Mira. Give me a sentence, and I will say it."),
+    ("Deutsch", "de", "Guten Tag! Schön, dass Sie da sind. Was soll ich für Sie sagen?"),
+    ("Français", "fr-fr", "Bonjour ! Je parle plusieurs langues, et mes lèvres les suivent."),
+    ("Español", "es", "¡Hola! Escribe lo que quieras, y yo lo digo por ti."),
+    ("Italiano", "it", "Buongiorno! Che bella giornata per una passeggiata."),
+    ("日本語", "ja", "こんにちは。ミラです。よろしくおねがいします。"),
+)  # fmt: skip
+"""Button, language, text."""
+SOURCES = {
+    "tts": "the voice's own timing", "aligned": "the transcript", "recognized": "the sound alone",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The components that handlers read and write."""
+
+    identity: gr.Radio
+    side: gr.State
+    audio: gr.Audio
+    transcript: gr.Textbox
+    text: gr.Textbox
+    language: gr.Dropdown
+    voice: gr.Dropdown
+    rate: gr.Slider
+    pitch: gr.Slider
+    clip: gr.Radio
+    clip_style: gr.HTML
+    strength: gr.Slider
+    label: gr.Checkbox
+    generate: gr.Button
+    cancel: gr.Button
+    preview: gr.Image
+    video: gr.Video
+    status: gr.HTML
+    timeline: gr.HTML
+    info: gr.JSON
+    files: gr.File
+    downloads: gr.Row
+    mp4: gr.DownloadButton
+    json: gr.DownloadButton
+    csv: gr.DownloadButton
+    wav: gr.DownloadButton
+
+
+def build(studio: Studio) -> None:
+    """Lay out the tab inside the Blocks that are being built, and connect its events."""
+    with gr.Row(elem_classes="speak", equal_height=False):
+        with gr.Column(scale=5, min_width=300, elem_classes="left"):
+            left = _stage(studio)
+        with gr.Column(scale=6, min_width=300, elem_classes="right"):
+            right = _controls(studio)
+    parts = Parts(**left, **right, timeline=gr.HTML(label="Timeline", js_on_load=PLAYHEAD))
+    _connect(parts, Handlers(studio))
+
+
+class Handlers:
+    """What happens when something is clicked; every method can be called without a page."""
+
+    def __init__(self, studio: Studio):
+        self.studio = studio
+
+    def speak(
+        self,
+        audio: str | None = None,
+        text: str = "",
+        clip: str | None = None,
+        voice: str = tts.DEFAULT_VOICE,
+        rate: float = 1.0,
+        pitch: float = 1.0,
+        transcript: str = "",
+        strength: float = 1.0,
+        label: bool = True,
+        identity: str | None = None,
+        side: str = "",
+        progress: gr.Progress = gr.Progress(),  # noqa: B008 - how Gradio hands it in
+    ) -> Iterator[tuple]:
+        """Make a video of the person saying a recording or a text.
+
+        Give either `audio` or `text`. Previews come while it runs, the video at the end.
+
+        Args:
+            audio: a sound or video file with up to 5 minutes of speech.
+            text: up to 2000 characters, in the language of the voice.
+            clip: how the head moves; `/clips` lists the names.
+            voice: who reads the text; `/voices` lists the ids.
+            rate: speed of the voice, 0.5 to 2.
+            pitch: height of the voice, 0.5 to 2.
+            transcript: what the recording says, in English; makes the lips more exact.
+            strength: how far the mouth moves, 0 to 1.5.
+            label: write "AI-generated" into a corner of the video.
+            identity: who speaks.
+
+        Returns:
+            The video; facts about it; the files beside it (mouth shapes as JSON and CSV, the
+            voice as WAV); the newest picture; status and timeline as HTML.
+        """
+        audio, text = (None, text) if side == "text" else (audio, "" if side == "audio" else text)
+        folder = Path(get_upload_folder()) / f"avatar-{secrets.token_hex(8)}"
+        preview: str | None = None
+        try:
+            request = Request(
+                audio, text or "", clip, voice or tts.DEFAULT_VOICE, rate, pitch,
+                transcript or "", strength, label, identity or "",
+            )  # fmt: skip
+            for step in self.studio.perform(request, folder):
+                if isinstance(step, Result):
+                    yield _finished(step, request, self.studio, preview)
+                    return
+                preview = str(step.preview) if step.preview else preview
+                progress((step.done, step.total or None), desc=step.stage, unit="frames")
+                yield None, None, None, preview, _status(step), ""
+        except AvatarError as error:
+            raise gr.Error(escape(str(error), quote=False), print_exception=False) from error
+        except Exception as error:
+            log.exception("a job failed")
+            sorry = "Sorry, something went wrong here, not with what you sent; please try again."
+            raise gr.Error(sorry, print_exception=False) from error
+
+    def voices(self, language: str = "") -> list[dict[str, str]]:
+        """List the voices that read texts.
+
+        Args:
+            language: a code such as "en-us" or "de"; empty for all.
+
+        Returns:
+            id, name, language, engine and licence of each voice.
+        """
+        return [asdict(v) for v in tts.voices() if language in ("", v.language)]
+
+    def clips(self, identity: str = "") -> list[dict[str, Any]]:
+        """List the head motions of an identity.
+
+        Args:
+            identity: a name; empty for the first.
+
+        Returns:
+            name and length in seconds of each clip, and whether it is the default.
+        """
+        try:
+            person = self.studio.identity(identity)
+        except AvatarError as error:
+            raise gr.Error(escape(str(error), quote=False), print_exception=False) from error
+        return [
+            {"name": name, "seconds": float(len(clip) / clip.fps), "default": clip.name == default}
+            for default in [person.clip().name]
+            for name, clip in person.clips.items()
+        ]
+
+    def clip_style(self, identity: str) -> str:
+        """Style sheet that puts the moving pictures onto the clip chooser."""
+        rules = (
+            f'.clips label:has(input[value="{name}"])::before{{background-image:url({url})}}'
+            for name, url in self.studio.clip_previews(identity).items()
+        )
+        return f"<style>{''.join(rules)}</style>"
+
+    def choose_identity(self, identity: str) -> tuple:
+        """Show another person: portrait and clips."""
+        person = self.studio.identity(identity)
+        clips = gr.Radio(choices=list(person.clips), value=person.clip().name)
+        return _portrait(person), None, clips, self.clip_style(identity)
+
+
+def _finished(result: Result, request: Request, studio: Studio, preview: str | None) -> tuple:
+    speech, person = result.speech, studio.identity(request.identity)
+    seconds = result.frames / float(person.config.fps)
+    info = {
+        "seconds": round(seconds, 3),
+        "frames": result.frames,
+        "fps": str(person.config.fps),
+        "took_seconds": round(result.took_s, 2),
+        "first_frame_seconds": round(result.first_frame_s, 2),
+        "times_real_time": round(seconds / result.took_s, 2),
+        "visemes_from": SOURCES[speech.source],
+        "identity": person.name,
+        "clip": person.clip(request.clip).name,
+        "voice": None if request.audio else request.voice,
+        "labelled": request.label,
+    }
+    files = [str(path) for path in result.files.values()]
+    return str(result.video), info, files, preview, _facts(info), timeline(speech.track)
+
+
+def _status(step: Update) -> str:
+    """The bar under the stage."""
+    if not step.total:
+        return (
+            f'<div class="status" role="status"><b>{step.stage}</b> '
+            '<span class="muted">…</span><div class="bar unknown"><i></i></div></div>'
+        )
+    left = max(round(step.seconds_left or 0), 1)
+    return (
+        f'<div class="status" role="status"><b>{step.stage}</b> <span class="muted">frame '
+        f"{step.done} of {step.total}, about {left} s left</span>"
+        f'<div class="bar"><i style="width:{100 * step.done / step.total:.1f}%"></i></div></div>'
+    )
+
+
+def _facts(info: dict[str, Any]) -> str:
+    facts = {
+        "length": f"{info['seconds']:.1f} s",
+        "made in": f"{info['took_seconds']:.1f} s",
+        "real time": f"{info['times_real_time']:.1f}×",
+    }
+    items = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts.items())
+    return (
+        f'<div class="status" role="status"><dl class="facts">{items}<div><dt>lips follow</dt>'
+        f"<dd>{info['visemes_from']}</dd></div></dl></div>"
+    )
+
+
+def _note(text: str) -> str:
+    return f'<div class="status" role="status"><span class="muted">{text}</span></div>'
+
+
+def _portrait(person: Any) -> str | None:
+    return str(person.preview) if person.preview else None
+
+
+IDLE = "Ready. Write or record something, then press Generate."
+
+
+def _stage(studio: Studio) -> dict[str, Any]:
+    """Her picture, the video over it, and what is going on."""
+    person = studio.identity()
+    name = person.name.capitalize()
+    with gr.Group(elem_classes="stage"):
+        preview = gr.Image(
+            _portrait(person), label="Preview", show_label=False, interactive=False, buttons=[],
+            format="webp", container=False, alt_text=f"{name}, a synthetic person",
+        )  # fmt: skip
+        video = gr.Video(
+            label="Video", show_label=False, interactive=False, autoplay=True, buttons=[],
+            container=False, elem_classes="video",
+        )  # fmt: skip
+    status = gr.HTML(_note(IDLE), label="Status")
+    with gr.Row(visible=False, elem_classes="downloads") as downloads:
+        mp4 = gr.DownloadButton("Video", variant="primary", size="md")
+        json = gr.DownloadButton("Visemes JSON", size="md")
+        csv = gr.DownloadButton("CSV", size="md")
+        wav = gr.DownloadButton("Voice WAV", size="md")
+    info = gr.JSON(label="Info", visible=False)
+    files = gr.File(label="Files", file_count="multiple", visible=False)
+    return {
+        "preview": preview, "video": video, "status": status, "downloads": downloads,
+        "mp4": mp4, "json": json, "csv": csv, "wav": wav, "info": info, "files": files,
+    }  # fmt: skip
+
+
+def _controls(studio: Studio) -> dict[str, Any]:
+    """Everything that can be chosen."""
+    person = studio.identity()
+    identity = gr.Radio(
+        studio.names, value=person.name, label="Who speaks", visible=len(studio.names) > 1
+    )
+    side = gr.State("")
+    with gr.Tabs(selected="text"):
+        with gr.Tab("Text", id="text") as text_tab:
+            text = _text_side()
+        with gr.Tab("Audio", id="audio") as audio_tab:
+            sound = _audio_side()
+    text_tab.select(lambda: "text", None, side, **PRIVATE)
+    audio_tab.select(lambda: "audio", None, side, **PRIVATE)
+    clip = gr.Radio(
+        list(person.clips), value=person.clip().name, label="How she moves", elem_classes="clips"
+    )
+    clip_style = gr.HTML(padding=False, elem_classes="clip-style")
+    with gr.Row():
+        strength = gr.Slider(
+            0, 1.5, 1, step=0.05, label="Mouth strength", info="1 is as she was recorded",
+            min_width=180, buttons=["reset"],
+        )  # fmt: skip
+        label = gr.Checkbox(
+            True, label="“AI-generated” in the corner", min_width=180,
+            info="the file says it in any case",
+        )  # fmt: skip
+    with gr.Row(elem_classes="go"):
+        generate = gr.Button("Generate", variant="primary", size="lg", elem_classes="generate")
+        cancel = gr.Button("Cancel", size="lg", interactive=False, elem_classes="cancel")
+    return {
+        "identity": identity, "side": side, **text, **sound, "clip": clip,
+        "clip_style": clip_style, "strength": strength, "label": label,
+        "generate": generate, "cancel": cancel,
+    }  # fmt: skip
+
+
+def _text_side() -> dict[str, Any]:
+    text = gr.Textbox(
+        label="Text", lines=4, max_lines=10, max_length=MAX_CHARS, show_label=False,
+        placeholder="What shall she say?",
+    )  # fmt: skip
+    buttons = []
+    with gr.Row(elem_classes="chips"):
+        for name, _, _ in TEXTS:
+            buttons.append(gr.Button(name, size="sm", min_width=60))
+    with gr.Row():
+        language = gr.Dropdown(
+            languages(), value="en-us", label="Language", filterable=True, min_width=160
+        )
+        voice = gr.Dropdown(
+            voices_of("en-us"), value=voices_of("en-us")[0][1], label="Voice", min_width=160,
+            allow_custom_value=True,
+        )  # fmt: skip
+    with gr.Row():
+        rate = gr.Slider(0.5, 2, 1, step=0.05, label="Speed", min_width=160, buttons=["reset"])
+        pitch = gr.Slider(0.5, 2, 1, step=0.05, label="Pitch", min_width=160, buttons=["reset"])
+    language.input(change_language, language, voice, **PRIVATE)
+    for button, (_, code, sentence) in zip(buttons, TEXTS, strict=True):
+        button.click(
+            lambda code=code, sentence=sentence: (sentence, code, change_language(code)),
+            None, [text, language, voice], **PRIVATE,
+        )  # fmt: skip
+    return {"text": text, "language": language, "voice": voice, "rate": rate, "pitch": pitch}
+
+
+def _audio_side() -> dict[str, Any]:
+    audio = gr.Audio(
+        label=f"Recording, up to {MAX_SECONDS // 60} minutes", sources=["upload", "microphone"],
+        type="filepath", buttons=[],
+    )  # fmt: skip
+    transcript = gr.Textbox(
+        label="Transcript", lines=2, max_length=MAX_CHARS * 4,
+        info="Optional, English: what the recording says. It makes the lips more exact.",
+    )
+    sound = EXAMPLES / "hello.wav"
+    if sound.is_file():
+        words = sound.with_suffix(".txt").read_text(encoding="utf-8").strip()
+        with gr.Row(elem_classes="chips"):
+            example = gr.Button("Try a recording", size="sm", min_width=60)
+        example.click(lambda: (str(sound), words), None, [audio, transcript], **PRIVATE)
+    return {"audio": audio, "transcript": transcript}
+
+
+def languages() -> list[tuple[str, str]]:
+    """(name, code) of every language with a voice, by name."""
+    named = {v.language: v.name.rsplit(",", 1)[0] for v in reversed(tts.voices())}
+    return sorted((name, code) for code, name in named.items())
+
+
+def voices_of(language: str) -> list[tuple[str, str]]:
+    """(name, id) of the voices of a language; a neural one says what it costs."""
+    return [
+        (
+            f"neural, from the Hub ({voice.licence}: not for commercial use)"
+            if "/" in voice.id
+            else voice.name.rsplit(", ", 1)[-1],
+            voice.id,
+        )
+        for voice in tts.voices()
+        if voice.language == language
+    ]
+
+
+def change_language(language: str) -> Any:
+    """The voices of a language, the first one chosen."""
+    choices = voices_of(language)
+    return gr.Dropdown(choices=choices, value=choices[0][1] if choices else None)
+
+
+def _connect(p: Parts, handlers: Handlers) -> None:
+    inputs = [
+        p.audio, p.text, p.clip, p.voice, p.rate, p.pitch, p.transcript, p.strength, p.label,
+        p.identity, p.side,
+    ]  # fmt: skip
+    outputs = [p.video, p.info, p.files, p.preview, p.status, p.timeline]
+    buttons = [p.generate, p.cancel]
+    idle = (gr.Button(interactive=True), gr.Button(interactive=False))
+    busy = (gr.Button(interactive=False), gr.Button(interactive=True))
+
+    def portrait(identity: str) -> str | None:
+        return _portrait(handlers.studio.identity(identity))
+
+    p.generate.click(
+        lambda: (*busy, gr.Row(visible=False)), None, [*buttons, p.downloads], js=SHOW_STAGE,
+        **PRIVATE,
+    )  # fmt: skip
+    run = p.generate.click(
+        handlers.speak, inputs, outputs, api_name="speak", show_progress="hidden", **MODEL
+    )
+    run.success(
+        lambda video, files: (*idle, gr.Row(visible=True), *_links(video, files)),
+        [p.video, p.files], [*buttons, p.downloads, p.mp4, p.json, p.csv, p.wav], **PRIVATE,
+    )  # fmt: skip
+    run.failure(
+        lambda identity: (*idle, portrait(identity), _note(IDLE)),
+        p.identity, [*buttons, p.preview, p.status], **PRIVATE,
+    )  # fmt: skip
+    p.cancel.click(
+        lambda identity: (*idle, portrait(identity), _note("Cancelled. Nothing was kept.")),
+        p.identity, [*buttons, p.preview, p.status], cancels=run, **PRIVATE,
+    )  # fmt: skip
+    p.identity.change(
+        handlers.choose_identity, p.identity, [p.preview, p.video, p.clip, p.clip_style],
+        api_visibility="private", show_progress="hidden", **MODEL,
+    )  # fmt: skip
+    gr.context.Context.root_block.load(
+        handlers.clip_style, p.identity, p.clip_style,
+        api_visibility="private", show_progress="hidden", **MODEL,
+    )  # fmt: skip
+    gr.api(handlers.voices, api_name="voices", queue=False)
+    gr.api(handlers.clips, api_name="clips", queue=False)
+
+
+SHOW_STAGE = """() => {
+  const stage = document.querySelector('.stage');
+  if (stage.getBoundingClientRect().top < 0) stage.scrollIntoView({behavior: 'smooth'});
+}"""
+"""On a phone the stage is above what was just pressed."""
+
+
+def _links(video: str, files: list[str]) -> tuple:
+    """Download buttons for a finished job; without a WAV there is no button for it."""
+    by_kind = {Path(path).suffix[1:]: path for path in files}
+    return video, by_kind["json"], by_kind["csv"], gr.DownloadButton(
+        value=by_kind.get("wav"), visible="wav" in by_kind
+    )  # fmt: skip

@@ -1,0 +1,230 @@
+"""The studio behind the page: who can be rendered, one job at a time, and what a job leaves."""
+
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ..avatar import Avatar
+from ..errors import AvatarError, TextError, VoiceError
+from ..identity import Identity, list_identities, load_identity
+from ..render.engine import make_engine
+from ..speech import tts
+from ..speech.audio import save_wav
+from ..speech.speech import Speech
+from . import previews
+from .worker import Worker
+
+log = logging.getLogger(__name__)
+
+MAX_SECONDS = 300
+"""The longest sound that the page takes."""
+MAX_CHARS = 2000
+"""The longest text that the page takes."""
+PREVIEW_S = 0.25
+"""Least time between two pictures of a job; it grows with the job, to a second."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What somebody wants to be said, and how."""
+
+    audio: str | None = None
+    text: str = ""
+    clip: str | None = None
+    voice: str = tts.DEFAULT_VOICE
+    rate: float = 1.0
+    pitch: float = 1.0
+    transcript: str = ""
+    strength: float = 1.0
+    label: bool = True
+    identity: str = ""
+
+    def __post_init__(self) -> None:
+        if self.audio and self.text.strip():
+            raise AvatarError("There is a recording and a text: leave one of them out.")
+        if not self.audio and not self.text.strip():
+            raise TextError("There is nothing to say yet: write a text, or add a recording.")
+        if "/" in self.voice and self.voice not in {voice.id for voice in tts.voices()}:
+            raise VoiceError(f"There is no voice {self.voice[:80]!r} here; choose one of the list.")
+
+
+@dataclass(frozen=True)
+class Update:
+    """How far a job is."""
+
+    stage: str
+    """A word for people."""
+    done: int = 0
+    total: int = 0
+    """0 while it is unknown."""
+    seconds_left: float | None = None
+    preview: Path | None = None
+    """The newest picture, where there is a new one."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a finished job leaves in its folder."""
+
+    video: Path
+    speech: Speech
+    frames: int
+    files: dict[str, Path]
+    """"json" and "csv": the mouth's movements; "wav": the voice, for texts."""
+    first_frame_s: float
+    """From the start to the first picture."""
+    took_s: float
+    """From the start to the end."""
+
+
+class Studio:
+    """Every identity that has been asked for, ready to render, and the worker that reads speech.
+
+    Args:
+        gpu: decorates the generator that renders, as ``spaces.GPU`` does on ZeroGPU.
+    """
+
+    def __init__(self, gpu: Callable[[Callable], Callable] | None = None):
+        self.names = list_identities()
+        if not self.names:
+            raise AvatarError("There is no identity: put a bundle into the folder checkpoints.")
+        self.worker = Worker()
+        self._identities: dict[str, Identity] = {}
+        self._avatars: dict[str, Avatar] = {}
+        self._loading = threading.RLock()
+        self._render = gpu(self._frames) if gpu else self._frames
+
+    def identity(self, name: str = "") -> Identity:
+        """An identity's bundle; the first for an empty name.
+
+        Raises:
+            BundleError: if it is not one of ``names``, or damaged.
+        """
+        name = name or self.names[0]
+        if name not in self.names:
+            raise AvatarError(f"There is no identity {name[:64]!r}: {', '.join(self.names)}.")
+        with self._loading:
+            if name not in self._identities:
+                self._identities[name] = load_identity(name)
+            return self._identities[name]
+
+    def avatar(self, name: str = "") -> Avatar:
+        """An identity with its engine, made when it is first asked for."""
+        with self._loading:
+            identity = self.identity(name)
+            if identity.name not in self._avatars:
+                self._avatars[identity.name] = Avatar(identity, make_engine(identity))
+            return self._avatars[identity.name]
+
+    def clip_previews(self, name: str = "") -> dict[str, str]:
+        """A data URL with a moving picture for each clip of an identity."""
+        avatar = self.avatar(name)
+        with self._loading:
+            return {
+                clip: previews.clip_preview(avatar.identity, avatar.engine, clip)
+                for clip in avatar.identity.clips
+            }
+
+    def warm_up(self) -> None:
+        """Get ready for the first visitor: processes started, networks compiled, pictures made."""
+        self.worker.start()
+        avatar = self.avatar()
+        previews.still(avatar.identity, avatar.engine)
+        self.clip_previews()
+
+    def perform(self, request: Request, folder: Path) -> Iterator[Update | Result]:
+        """Do a job; the last thing it yields is its result.
+
+        Closing the generator, or an error, stops everything and removes the folder.
+
+        Args:
+            request: what to say and how.
+            folder: for the files; must not exist.
+
+        Raises:
+            AvatarError: one of its kinds, with a sentence for people.
+        """
+        start = time.monotonic()
+        avatar = self.avatar(request.identity)
+        rest = previews.still(avatar.identity, avatar.engine, request.clip)
+        folder.mkdir(parents=True)
+        try:
+            first = _save_picture(folder / "preview-0.webp", rest)
+            yield Update("Listening" if request.audio else "Finding the voice", preview=first)
+            first_frame_s = time.monotonic() - start
+            heard = yield from self._speech(request, avatar)
+            speech = avatar.speech(heard, strength=request.strength)
+            yield from self._render(avatar.identity.name, speech, request, folder)
+            files = _save_files(speech, folder, avatar.identity.name, not request.audio)
+            video = folder / _video_name(avatar.identity.name)
+            took = time.monotonic() - start
+            yield Result(video, speech, len(speech.track), files, first_frame_s, took)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    def _speech(self, request: Request, avatar: Avatar) -> Generator[Update, None, Speech]:
+        """Read or make the speech in the worker, where it can be broken off."""
+        fps = avatar.identity.config.fps
+        if request.audio:
+            stage = "Following the transcript" if request.transcript.strip() else "Listening"
+            arguments = (request.audio, fps, request.transcript, MAX_SECONDS)
+            call = self.worker.call(Speech.from_file, *arguments)
+        else:
+            stage = "Finding the voice"
+            arguments = (request.text, fps, request.voice, request.rate, request.pitch, MAX_CHARS)
+            call = self.worker.call(Speech.from_text, *arguments)
+        try:
+            while True:
+                next(call)
+                yield Update(stage)
+        except StopIteration as end:
+            return end.value
+        finally:
+            call.close()
+
+    def _frames(
+        self, name: str, speech: Speech, request: Request, folder: Path
+    ) -> Iterator[Update]:
+        """Render and encode; on ZeroGPU this runs in a forked process, so all is by value."""
+        start = last = time.monotonic()
+        steps = self.avatar(name).perform(
+            speech, clip=request.clip, out=folder / _video_name(name), label=request.label
+        )
+        try:
+            for step in steps:
+                now = time.monotonic()
+                if step.frame is None or now - last < min(PREVIEW_S + (now - start) / 60, 1):
+                    continue
+                last = now
+                path = _save_picture(folder / f"preview-{step.done}.webp", step.frame)
+                left = (now - start) / step.done * (step.total - step.done)
+                yield Update("Rendering", step.done, step.total, left, path)
+        finally:
+            steps.close()
+
+
+def _video_name(identity: str) -> str:
+    return f"{identity}-ai-generated.mp4"
+
+
+def _save_picture(path: Path, frame: np.ndarray) -> Path:
+    cv2.imwrite(str(path), frame[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, 80])
+    return path
+
+
+def _save_files(speech: Speech, folder: Path, name: str, spoken: bool) -> dict[str, Path]:
+    files = {kind: folder / f"{name}-visemes.{kind}" for kind in ("json", "csv")}
+    for path in files.values():
+        speech.track.save(path)
+    if spoken:
+        files["wav"] = folder / f"{name}-voice-ai-generated.wav"
+        save_wav(files["wav"], speech.sound)
+    return files
