@@ -10,6 +10,7 @@ import argparse
 import csv
 import json
 import logging
+import math
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -237,7 +238,7 @@ class ReaderTrainer:
     def _rate(self, step: int) -> float:
         """Warm-up, then a half cosine to nearly nothing."""
         done = step / self.config.steps
-        return min(1.0, (step + 1) / self.config.warmup) * (0.505 + 0.495 * np.cos(np.pi * done))
+        return min(1.0, (step + 1) / self.config.warmup) * (0.505 + 0.495 * math.cos(math.pi * done))
 
     @torch.no_grad()
     def _error(self, samples: list[LipSample], blur: float) -> ReaderError:

@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from avatar.nets.blocks import InstanceNorm
 from avatar.nets.renderer import SIZE, Renderer, RendererConfig
 
 # Paper, Table 2: rows 17-20, 26, then 27-32 for each decoder, with the residual blocks off.
@@ -141,3 +142,10 @@ def test_config_survives_json():
     assert RendererConfig.from_dict(config.to_dict()) == config
     with pytest.raises(ValueError, match="unknown renderer arguments: colour"):
         RendererConfig.from_dict({"colour": 1})
+
+
+def test_training_normalises_as_inference_does():
+    x = torch.randn(2, 8, 16, 16, generator=torch.Generator().manual_seed(2)) * 3 + 5
+    norm = InstanceNorm(8)
+    assert torch.allclose(norm.train()(x), norm.eval()(x), atol=1e-5)
+    assert norm(x).mean().abs() < 1e-5
