@@ -22,14 +22,15 @@ class FoldedRenderer(nn.Module):
 
     Args:
         renderer: the network; it is shared, not copied.
-        dtype: what the folded convolutions multiply in; sums and norms stay float32.
+        dtype: what the mouth's and the last folded convolutions multiply in. Sums, norms and all
+            else stay float32: in bfloat16, each layer of the head would move pixels by more than 2.
     """
 
     def __init__(self, renderer: Renderer, dtype: torch.dtype = torch.float32):
         super().__init__()
         self.net = renderer
         self.first = _one_channel(renderer.keypoint_encoder[0][0])
-        self.head = _FoldedFeatures(renderer.head_decoder.up, dtype)
+        self.head = _FoldedFeatures(renderer.head_decoder.up, torch.float32)
         self.mouth = _FoldedFeatures(renderer.mouth_decoder.up, dtype)
         self.out = _fold_conv(renderer.head_decoder.out, dtype, colours_last=True)
         bias = renderer.head_decoder.out.bias.data.repeat(4).reshape(1, -1, 1, 1)
