@@ -15,6 +15,7 @@ import numpy as np
 
 from ..errors import AvatarError
 from ..face.keypoints import INNER_LIP_BOTTOM, INNER_LIP_TOP, LEFT_EYE, MOUTH, RIGHT_EYE
+from .image import Box, crop
 
 WEIGHTS = Path(__file__).with_name("lip_reader.safetensors")
 MAX_LAG = 10
@@ -137,27 +138,27 @@ class LipReader:
             raise AvatarError(f"The lip reader {weights} is missing or damaged.") from error
         self.network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
-    def read(self, frames: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
+    def read(self, frame: np.ndarray, box: Box) -> np.ndarray:
         """Find the mouth points.
 
         Args:
-            frames: (B, H, W, 3) uint8 RGB.
+            frame: (H, W, 3) uint8 RGB.
             box: x, y, width, height of the mouth box in px.
 
         Returns:
-            (B, 20, 2) float32 px on the frame, origin at its corner, pixel centres at .5.
+            (20, 2) float32 px on the frame, origin at its corner, pixel centres at .5.
         """
         import torch
 
         from ..nets.keypoint_reader import SIZE
 
         x, y, w, h = box
-        crops = frames[:, y : y + h, x : x + w]
+        picture = np.ascontiguousarray(crop(frame, box))
         if (w, h) != (SIZE, SIZE):
-            crops = np.stack([cv2.resize(crop, (SIZE, SIZE)) for crop in crops])
-        pixels = torch.from_numpy(np.ascontiguousarray(crops)).permute(0, 3, 1, 2)
+            picture = cv2.resize(picture, (SIZE, SIZE))
+        pixels = torch.from_numpy(picture).permute(2, 0, 1)[None]
         with torch.inference_mode():
-            points = self.network(pixels.float().div(127.5).sub(1)).numpy()
+            points = self.network(pixels.float().div(127.5).sub(1))[0].numpy()
         return (points * (w / SIZE, h / SIZE) + (x, y)).astype(np.float32)
 
 

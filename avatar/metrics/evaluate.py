@@ -1,0 +1,212 @@
+"""Scoring an identity on a take it has never seen, frame beside true frame.
+
+The identity is driven by the take's sound and the take's own head motion: its exact phones and
+visemes are never looked at, and nothing of the true frame is pasted back. Control rows say what
+the same lips score when they are driven by the wrong sound, late, or not at all.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from tqdm import tqdm
+
+from ..capture.layout import Capture, Take
+from ..errors import CaptureError
+from ..face.keypoints import MOUTH
+from ..identity import Identity
+from ..render.engine import Engine, make_engine
+from ..render.stream import render_frames
+from ..speech.speech import Speech
+from ..speech.visemes import SILENCE
+from . import lips
+from .image import ImageScore, crop
+
+log = logging.getLogger(__name__)
+
+PIECE = 12
+"""Frames of the pieces that the shuffled control is cut into, about half a second."""
+LATE = 5
+"""Frames by which the shifted control is late."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How near rendered frames come to the true ones."""
+
+    take: str
+    source: str
+    """Where the mouth shapes come from: "aligned" (with the transcript) or "recognized"."""
+    frames: int
+    """True frames that were compared."""
+    psnr: float
+    """dB, whole frame, the mean of the frames' own."""
+    ssim: float
+    mouth_psnr: float
+    """dB, in the capture's mouth box."""
+    mouth_ssim: float
+    psnr_of_mean: float
+    """dB of the mean squared error, as some papers have it."""
+    mouth_psnr_of_mean: float
+    dlip_px: float
+    """Mean distance over 20 mouth points, both sides read from pixels."""
+    dlip_iod: float
+    """The same over the distance of the outer eye corners."""
+    offset_frames: int | None
+    """Positive: the rendered lips are late. None: too few frames, or nothing moves."""
+    opening_correlation: float | None
+    """Of rendered and true inner-lip openings, at no offset."""
+    reader_px: float
+    """The lip reader's own error on the true frames: below it, ``dlip_px`` means nothing."""
+    reader_opening_px: float
+    """The same for the inner-lip opening."""
+    reader_subject: str
+    """Whose mouth the reader was trained on."""
+
+
+def evaluate(
+    identity: Identity,
+    capture: Capture,
+    take_name: str,
+    use_transcript: bool = False,
+    engine: str = "auto",
+) -> Evaluation:
+    """Render a take with its sound and head motion and compare with whatever frames it has.
+
+    Args:
+        identity: who is rendered.
+        capture: the folder that the take is in, at the identity's frame rate.
+        take_name: a take with sound; damaged pictures are left out with a warning.
+        use_transcript: align the take's transcript where it has one, instead of listening only.
+        engine: what renders, see ``make_engine``.
+
+    Raises:
+        CaptureError: if the take has no readable frame, or another frame rate.
+    """
+    take = _check(identity, capture, take_name)
+    speech = _listen(take, use_transcript)
+    return _score(identity, take, make_engine(identity, engine), speech.track.values, speech.source)
+
+
+def control_rows(
+    identity: Identity,
+    capture: Capture,
+    take_name: str,
+    use_transcript: bool = False,
+    engine: str = "auto",
+) -> dict[str, Evaluation]:
+    """What ``evaluate`` gives for lips that cannot be right.
+
+    Returns:
+        "shuffled": half-second pieces of the speech in another order; "shifted +5": late by five
+        frames; "frozen": a silent mouth throughout.
+    """
+    take = _check(identity, capture, take_name)
+    speech = _listen(take, use_transcript)
+    renderer = make_engine(identity, engine)
+    changes: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+        "shuffled": shuffled,
+        f"shifted +{LATE}": lambda values: delayed(values, LATE),
+        "frozen": lambda values: np.tile(SILENCE, (len(values), 1)),
+    }
+    return {
+        name: _score(identity, take, renderer, change(speech.track.values), speech.source)
+        for name, change in changes.items()
+    }
+
+
+def shuffled(values: np.ndarray, piece: int = PIECE) -> np.ndarray:
+    """Put pieces of a track (T, k) in another order, the same one every time."""
+    pieces = np.array_split(values, max(len(values) // piece, 1))
+    order = np.random.default_rng(0).permutation(len(pieces))
+    return np.concatenate([pieces[i] for i in order])
+
+
+def delayed(values: np.ndarray, frames: int) -> np.ndarray:
+    """Start a track (T, k) later, after silence; its end is cut off."""
+    silence = np.tile(SILENCE, (min(frames, len(values)), 1))
+    return np.concatenate([silence, values])[: len(values)]
+
+
+def _check(identity: Identity, capture: Capture, take_name: str) -> Take:
+    take = capture.take(take_name)
+    if capture.fps != identity.config.fps:
+        raise CaptureError(
+            f"The capture has {capture.fps} frames a second, "
+            f"but {identity.name} is rendered at {identity.config.fps}."
+        )
+    if not take.rendered:
+        raise CaptureError(f"The take {take_name} has no frames to compare with.")
+    return take
+
+
+def _listen(take: Take, use_transcript: bool) -> Speech:
+    transcript = take.transcript if use_transcript else ""
+    if use_transcript and not transcript:
+        log.warning("the take %s has no transcript: listening to its sound alone", take.name)
+    return Speech.from_sound(take.sound, take.capture.fps, transcript)
+
+
+def _score(
+    identity: Identity, take: Take, engine: Engine, values: np.ndarray, source: str
+) -> Evaluation:
+    """Render every frame, since lags are looked for between rendered ones, and compare."""
+    box, reader = take.capture.mouth_box, lips.lip_reader()
+    full, mouth = ImageScore(), ImageScore()
+    clip = take.clip(take.name)
+    values = values[: len(clip)]
+    rendered_lips = np.empty((len(values), len(MOUTH), 2), np.float32)
+    true_lips = np.full_like(rendered_lips, np.nan)
+    at_hand = set(take.rendered)
+    pictures = render_frames(engine, clip, identity.config.style, values)
+    progress = tqdm(pictures, take.name, total=len(values), unit="frame", disable=None)
+    for frame, picture in enumerate(progress):
+        rendered_lips[frame] = reader.read(picture, box)
+        true = _true_frame(take, frame, picture.shape) if frame in at_hand else None
+        if true is None:
+            continue
+        full.add(picture, true)
+        mouth.add(crop(picture, box), crop(true, box))
+        true_lips[frame] = reader.read(true, box)
+    if not full.frames:
+        raise CaptureError(f"The take {take.name} has no readable frame to compare with.")
+    return Evaluation(
+        take=take.name, source=source, frames=full.frames,
+        psnr=full.psnr, ssim=full.ssim, mouth_psnr=mouth.psnr, mouth_ssim=mouth.ssim,
+        psnr_of_mean=full.psnr_of_mean, mouth_psnr_of_mean=mouth.psnr_of_mean,
+        reader_subject=reader.subject,
+        **_lip_figures(rendered_lips, true_lips, clip.keypoints[: len(values)]),
+    )  # fmt: skip
+
+
+def _true_frame(take: Take, frame: int, shape: tuple[int, ...]) -> np.ndarray | None:
+    """The true frame over the capture's background, or None with a warning."""
+    try:
+        true = take.head_over_background(frame)
+    except CaptureError as error:
+        log.warning("left out: %s", error)
+        return None
+    if true.shape != shape:
+        log.warning("left out: frame %d of %s is not %s", frame, take.name, shape[:2])
+        return None
+    return true
+
+
+def _lip_figures(
+    rendered: np.ndarray, true: np.ndarray, keypoints: np.ndarray
+) -> dict[str, float | int | None]:
+    """Lip fields of ``Evaluation`` from read points (T, 20, 2) px, NaN where no frame is true."""
+    known = np.isfinite(true[:, 0, 0])
+    distance = lips.lip_distance(rendered[known], true[known])
+    rendered_opening, true_opening = lips.opening(rendered), lips.opening(true)
+    correlation = lips.correlation(rendered_opening, true_opening)
+    error = lips.reader_error(true[known], keypoints[known][:, list(MOUTH)])
+    return {
+        "dlip_px": float(distance.mean()),
+        "dlip_iod": float((distance / lips.interocular(keypoints[known])).mean()),
+        "offset_frames": lips.offset_frames(rendered_opening, true_opening),
+        "opening_correlation": None if np.isnan(correlation) else correlation,
+        "reader_px": error.points_px,
+        "reader_opening_px": error.opening_px,
+    }
