@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import threading
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,8 +19,8 @@ import numpy as np
 import torch
 
 from ..errors import RenderError
+from ..files import replacing
 from ..identity import Identity
-from ..media import replacing
 from ..nets.renderer import SIZE, Renderer
 from . import folding
 
@@ -135,9 +136,11 @@ def _compiled(renderer: Renderer) -> Any:
         torch.zeros(1, SIZE, SIZE, dtype=torch.uint8),
         torch.zeros(1, config.window, config.k),
     )
-    model = ov.convert_model(
-        network.eval(), example_input=example, input=[tuple(e.shape) for e in example]
-    )
+    with warnings.catch_warnings():  # tracing warns of what is meant: all shapes are fixed
+        warnings.simplefilter("ignore")
+        model = ov.convert_model(
+            network.eval(), example_input=example, input=[tuple(e.shape) for e in example]
+        )
     compiled = core.compile_model(model, "CPU", options)
     _remember(compiled, blob)
     return compiled

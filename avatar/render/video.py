@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 
 from ..errors import RenderError
-from ..media import Ffmpeg, input_arguments, replacing, running_ffmpeg
+from ..files import replacing
+from ..media import Ffmpeg, input_arguments, running_ffmpeg
 from ..speech.speech import Speech
 from ..timing import SAMPLE_RATE, frame_count
 

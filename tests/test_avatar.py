@@ -1,0 +1,156 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from avatar import Avatar, AvatarError
+from avatar.avatar import _names_sound
+from avatar.errors import ClipError, RenderError, SoundError, TextError
+from avatar.identity import load_identity
+from avatar.media import ffmpeg_exe
+from avatar.speech.audio import save_wav
+from avatar.timing import frame_count
+
+
+class QuickEngine:
+    """Pictures at once, grey by how open the jaw is."""
+
+    name, batch = "quick", 8
+
+    def __call__(self, drawings: np.ndarray, windows: np.ndarray) -> np.ndarray:
+        level = (255 * np.clip(windows[:, 3, 21], 0, 1)).astype(np.uint8)
+        return np.broadcast_to(level[:, None, None, None], (*drawings.shape, 3))
+
+
+@pytest.fixture(scope="module")
+def avatar() -> Avatar:
+    return Avatar(load_identity("mira"), QuickEngine())
+
+
+@pytest.fixture
+def hum() -> np.ndarray:
+    return (0.3 * np.sin(np.arange(16_001) * 0.1)).astype(np.float32)
+
+
+def files_under(*folders: Path) -> set[Path]:
+    return {path for folder in folders for path in folder.iterdir()}
+
+
+def test_import_is_light() -> None:
+    code = "import avatar, sys; avatar.Avatar; sys.exit('gradio' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    code = "import avatar, sys; sys.exit('torch' in sys.modules or 'cv2' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_public_names_resolve() -> None:
+    import avatar
+
+    assert all(getattr(avatar, name) is not None for name in avatar.__all__)
+    assert set(avatar.__all__) <= set(dir(avatar))
+    with pytest.raises(AttributeError):
+        avatar.nothing  # noqa: B018
+
+
+def test_a_text_becomes_a_video(tmp_path: Path) -> None:
+    """The real Mira, the real voice, the real encoder."""
+    mira = Avatar.load("mira")
+    video = mira.speak("Hi.", out=tmp_path / "hi.mp4", label=True)
+    speech = video.speech
+    assert video.frames == len(speech.track) == frame_count(len(speech.sound), video.fps)
+    assert speech.source == "tts" and abs(video.seconds - speech.seconds) < 0.04
+    command = [ffmpeg_exe(), "-v", "error", "-i", video.path, "-f", "ffmetadata", "-"]
+    tags = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "AI-generated" in tags and "identity=mira" in tags and "software=Avatar 0." in tags
+
+
+def test_a_sound_file_a_path_and_an_array_are_the_same(
+    avatar: Avatar, hum: np.ndarray, tmp_path: Path
+) -> None:
+    path = tmp_path / "hum.wav"
+    save_wav(path, hum)
+    videos = [avatar.speak(source, out=tmp_path / "v.mp4") for source in (path, str(path), hum)]
+    assert [v.frames for v in videos] == [26, 26, 26]
+    for video in videos:
+        np.testing.assert_allclose(video.speech.sound, hum, atol=1e-4)
+
+
+def test_speech_can_be_edited_and_shown(avatar: Avatar, tmp_path: Path) -> None:
+    speech = avatar.speech("Hello there.")
+    closed = avatar.speech(speech, strength=0)
+    assert speech.track.values[:, 21].max() > 0.3 and closed.track.values[:, 21].max() == 0
+    assert avatar.speak(speech, out=tmp_path / "v.mp4").frames == len(speech.track)
+
+
+def test_stream_gives_speech_at_once_and_frames_on_demand(avatar: Avatar) -> None:
+    speech, frames = avatar.stream("Hello there.", clip="still")
+    shown = [frame.copy() for frame in frames]
+    assert len(shown) == len(speech.track)
+    levels = (255 * np.clip(speech.track.values[:, 21], 0, 1)).astype(np.uint8)
+    assert [frame[0, 0, 0] for frame in shown] == list(levels)
+
+
+def test_progress_is_told_and_may_cancel(avatar: Avatar, hum: np.ndarray, tmp_path: Path) -> None:
+    steps: list[tuple[str, int, int]] = []
+    avatar.speak(hum, out=tmp_path / "v.mp4", progress=lambda *step: steps.append(step))
+    assert steps[0] == ("speech", 0, 1) and steps[-1] == ("render", 26, 26)
+    (tmp_path / "v.mp4").unlink()
+
+    def cancel(stage: str, done: int, total: int) -> None:
+        if done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        avatar.speak(hum, out=tmp_path / "v.mp4", progress=cancel)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_closed_performance_leaves_nothing(
+    avatar: Avatar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    performance = avatar.perform("Hello there, how are you?", out=tmp_path / "v.mp4")
+    frames = (step.frame for step in performance if step.frame is not None)
+    assert next(frames).shape == (512, 512, 3)
+    performance.close()
+    assert os.listdir(tmp_path) == ["temporary"] and not os.listdir(tmp_path / "temporary")
+
+
+def test_without_a_name_the_video_goes_to_the_temporary_folder(
+    avatar: Avatar, hum: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    video = avatar.speak(hum)
+    assert files_under(tmp_path) == {video.path}
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "kind"),
+    [
+        ("missing.wav", {}, SoundError),
+        ("/no/such/talk.MP3", {}, SoundError),
+        (Path("missing"), {}, SoundError),
+        ("", {}, TextError),
+        (np.zeros((2, 100), np.float32), {}, SoundError),
+        ("Hello.", {"clip": "dancing"}, ClipError),
+        ("Hello.", {"voice": "klingon-9"}, AvatarError),
+        ("Hello.", {"strength": 5}, AvatarError),
+        ("Hello.", {"out": "/no/such/folder/v.mp4"}, RenderError),
+    ],
+)
+def test_mistakes_are_one_sentence(
+    avatar: Avatar, source: object, options: dict, kind: type[AvatarError]
+) -> None:
+    with pytest.raises(kind) as error:
+        avatar.speak(source, **options)
+    assert str(error.value).endswith(".") and "\n" not in str(error.value)
+
+
+def test_texts_are_not_taken_for_files() -> None:
+    for text in ("Hello.", "Say it. Now", "a\nb.wav", "x" * 5000, "nul\0"):
+        assert not _names_sound(text)
+    assert _names_sound("talk.wav") and _names_sound(__file__)
