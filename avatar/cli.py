@@ -6,7 +6,6 @@ Exit codes: 0 done, 1 a problem told in one sentence, 2 wrong arguments, 130 int
 import argparse
 import json
 import logging
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -16,6 +15,7 @@ from typing import Any
 from tqdm import tqdm
 
 from .errors import AvatarError
+from .files import replacing
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -227,9 +227,5 @@ def _short(value: Any) -> str:
 
 
 def _write_json(path: Path, result: dict[str, Any]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(path) as temporary:
         temporary.write_text(json.dumps(result, indent=2, default=str) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -1,7 +1,6 @@
 """The bundled ffmpeg, and how every room starts it: argument lists, no shell, errors captured."""
 
 import os
-import secrets
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -9,7 +8,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
-from avatar.errors import RenderError
+from .errors import RenderError
 
 
 @lru_cache(maxsize=1)
@@ -94,18 +93,3 @@ def input_arguments(path: str | Path) -> list[str]:
     Other protocols are shut, so that an uploaded playlist cannot make the server fetch addresses.
     """
     return ["-protocol_whitelist", "file", "-i", f"file:{Path(path).resolve()}"]
-
-
-@contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` that takes its place when the block ends well.
-
-    If the block raises, nothing is left and an older file at ``path`` stays as it was.
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{path.stem[:100]}.{secrets.token_hex(4)}{path.suffix}")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

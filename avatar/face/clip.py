@@ -1,6 +1,5 @@
 """A head-motion clip: what the head does, without what the mouth says."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from ..errors import ClipError
+from ..files import replacing
 from ..timing import parse_fps
 from .drawing import DrawingStyle, draw
 from .keypoints import COUNT
@@ -70,21 +70,13 @@ class Clip:
 
     def save(self, path: str | Path) -> None:
         """Write one safetensors file, whole or not at all."""
-        path = Path(path)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         arrays = {
             "keypoints": self.keypoints, "irises": self.irises,
             "pose": self.pose, "contour": self.contour,
         }  # fmt: skip
-        try:
-            save_file(
-                {key: np.ascontiguousarray(value) for key, value in arrays.items()},
-                temporary,
-                metadata={"name": self.name, "fps": str(self.fps)},
-            )
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        arrays = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
+        with replacing(path) as temporary:
+            save_file(arrays, temporary, metadata={"name": self.name, "fps": str(self.fps)})
 
     @classmethod
     def load(cls, path: str | Path) -> "Clip":

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-from avatar.speech.align import align
-from avatar.speech.audio import load_sound
-from avatar.speech.phonemes import VISEMES, Phone
-from avatar.speech.prosody import frame_levels
-from avatar.speech.recognize import recognize, visemes_at
-from avatar.timing import SAMPLE_RATE, frame_count
+from ..speech.align import align
+from ..speech.audio import load_sound
+from ..speech.phonemes import VISEMES, Phone
+from ..speech.prosody import frame_levels
+from ..speech.recognize import recognize, visemes_at
+from ..timing import SAMPLE_RATE, frame_count
 
 FPS = Fraction(25)
 VOWELS = VISEMES[1:11]

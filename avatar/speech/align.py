@@ -7,10 +7,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from avatar.errors import TextError
-from avatar.speech.espeak import phones_of_word
-from avatar.speech.phonemes import VISEMES, Phone
-from avatar.speech.recognize import (
+from ..errors import TextError
+from ..timing import SAMPLE_RATE
+from .espeak import phones_of_word
+from .phonemes import VISEMES, Phone
+from .recognize import (
     DELAY,
     LONGEST_PIECE,
     STEP,
@@ -20,7 +21,6 @@ from avatar.speech.recognize import (
     to_pcm,
     visemes_at,
 )
-from avatar.timing import SAMPLE_RATE
 
 NARROW, LEAST_IF_NARROW = {"beam": 1e-48, "pbeam": 1e-48, "wbeam": 7e-29}, 0.2
 WIDE, LEAST_IF_WIDE = {"beam": 1e-80, "pbeam": 1e-80, "wbeam": 1e-60}, 0.4

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from avatar.errors import SoundError
-from avatar.media import input_arguments, replacing, running_ffmpeg
-from avatar.timing import SAMPLE_RATE
+from avatar.media import input_arguments, running_ffmpeg
+
+from ..errors import SoundError
+from ..files import replacing
+from ..timing import SAMPLE_RATE
 
 log = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from avatar.errors import TextError, VoiceError
-from avatar.speech.phonemes import Phone, is_mark
-from avatar.speech.utterance import Utterance, Voice
-from avatar.timing import SAMPLE_RATE
+from ..errors import TextError, VoiceError
+from ..timing import SAMPLE_RATE
+from .phonemes import Phone, is_mark
+from .utterance import Utterance, Voice
 
 ENGINE = "espeak-ng"
 LICENCE = "GPL-3.0-or-later"

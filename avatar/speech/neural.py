@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from avatar.errors import TextError, VoiceError
-from avatar.speech import espeak
-from avatar.speech.phonemes import Phone
-from avatar.speech.utterance import Utterance, Voice
-from avatar.timing import SAMPLE_RATE
+from ..errors import TextError, VoiceError
+from ..timing import SAMPLE_RATE
+from . import espeak
+from .phonemes import Phone
+from .utterance import Utterance, Voice
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

@@ -11,11 +11,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from avatar.errors import SoundError
-from avatar.speech.audio import SHORTEST
-from avatar.speech.phonemes import VISEMES, Phone, segments
-from avatar.speech.prosody import frame_levels, silence_gate
-from avatar.timing import SAMPLE_RATE
+from ..errors import SoundError
+from ..timing import SAMPLE_RATE
+from .audio import SHORTEST
+from .phonemes import VISEMES, Phone, segments
+from .prosody import frame_levels, silence_gate
 
 STEP = 0.01
 """Seconds between the decoder's feature frames."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from avatar.errors import TextError, VoiceError
-from avatar.speech import espeak, neural
-from avatar.speech.utterance import Utterance, Voice, clean, split
+from ..errors import TextError, VoiceError
+from . import espeak, neural
+from .utterance import Utterance, Voice, clean, split
 
 __all__ = ["Utterance", "Voice", "find_voice", "speak", "voices"]
 

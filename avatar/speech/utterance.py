@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from avatar.errors import TextError
-from avatar.speech.phonemes import Phone
+from ..errors import TextError
+from .phonemes import Phone
 
 PIECE_CHARS = 240
 """The longest stretch of text that is spoken in one utterance, so that the first comes quickly."""

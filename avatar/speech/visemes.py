@@ -7,7 +7,6 @@
 import csv
 import io
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import AvatarError
+from ..files import replacing
 from ..timing import frame_count, parse_fps
 from .phonemes import VISEMES, Phone, Segment, segments
 from .prosody import Prosody, prosody
@@ -109,12 +109,8 @@ class VisemeTrack:
         """Write JSON or CSV, by the suffix, whole or not at all."""
         path = Path(path)
         text = self._to_csv() if path.suffix.lower() == ".csv" else self._to_json()
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
+        with replacing(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: str | Path) -> "VisemeTrack":

@@ -92,7 +92,8 @@ tags: [talking-head, virtual-human, synthetic-person, safetensors]
 {config.consent["subject"]}. {config.consent["statement"]}
 
 A renderer of 512x512 pictures at {config.fps} frames a second for the package `avatar`: line
-drawings of a moving head and 34 viseme features in, pictures out ({parameters:,} parameters). Clips of head motion come with it.
+drawings of a moving head and 34 viseme features in, pictures out ({parameters:,} parameters).
+Clips of head motion come with it.
 
 ## Training
 

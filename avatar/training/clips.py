@@ -12,7 +12,7 @@ from ..face.pose import damp, project
 from .dataset import HELD_OUT
 
 SECONDS = 15
-"""Length of each clip."""
+"""Length of each clip, where a take is that long."""
 STRIDE_S = 1
 """Candidates begin this far apart."""
 STILLNESS = 0.2
@@ -23,21 +23,20 @@ def choose_clips(capture: Capture) -> list[Clip]:
     """The clips still, gentle, lively and, where someone listens, listening.
 
     Raises:
-        CaptureError: if no train take is long enough.
+        CaptureError: if there is no train take.
     """
-    length, stride = round(SECONDS * capture.fps), round(STRIDE_S * capture.fps)
+    takes = [capture.take(name) for name in capture.take_names if not name.startswith(HELD_OUT)]
+    if not takes:
+        raise CaptureError(f"The capture {capture.folder} has no train take.")
+    length = min(round(SECONDS * capture.fps), max(len(take.pose) for take in takes))
+    listed = capture.description.get("takes", [])
+    silent = {entry["name"] for entry in listed if entry.get("listening")}
     speaking, listening = [], []
-    silent = {take["name"] for take in capture.description["takes"] if take.get("listening")}
-    for name in capture.take_names:
-        if name.startswith(HELD_OUT):
-            continue
-        take = capture.take(name)
-        for start in range(0, len(take.pose) - length + 1, stride):
-            candidate = (_motion(take, start, length), name, start)
-            (listening if name in silent else speaking).append(candidate)
-    if not speaking:
-        raise CaptureError(f"No train take of {capture.folder} lasts {SECONDS} s.")
-    speaking.sort()
+    for take in takes:
+        for start in range(0, len(take.pose) - length + 1, round(STRIDE_S * capture.fps)):
+            candidate = (_motion(take, start, length), take.name, start)
+            (listening if take.name in silent else speaking).append(candidate)
+    speaking = sorted(speaking or listening)
     picks = {"gentle": speaking[0], "lively": speaking[-1]}
     if listening:
         picks["listening"] = sorted(listening)[len(listening) // 2]

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 from ..capture.layout import Capture, Take
 from ..errors import CaptureError
 from ..face.drawing import DrawingStyle, draw
+from ..speech.speech import Speech
 from ..speech.visemes import VisemeTrack, viseme_track, windows
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ def take_track(take: Take) -> VisemeTrack:
     """Speech features of a take, by the best source at hand: exact phones, transcript, sound."""
     phones = take.phones
     if phones is None:
-        raise CaptureError(f"The take {take.name} has no exact phones.")
+        return Speech.from_sound(take.sound, take.capture.fps, take.transcript).track
     return viseme_track(phones, take.sound, take.capture.fps)
 
 

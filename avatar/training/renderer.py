@@ -7,8 +7,6 @@ Resumes from the run folder, writes a CSV log, sample grids and the averaged wei
 
 import csv
 import logging
-import math
-import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +23,7 @@ from tqdm import tqdm
 from ..capture.layout import Capture
 from ..errors import AvatarError
 from ..face.drawing import DrawingStyle
+from ..files import replacing
 from ..nets.renderer import Renderer, RendererConfig
 from .dataset import CaptureDataset
 from .losses import gradient_loss, smooth_l1
@@ -52,6 +51,7 @@ class TrainingConfig:
     ema: float = 0.998
     """Decay of the averaged weights that are kept."""
     seed: int = 0
+    log_every: int = 50
     sample_every: int = 1_000
     save_every: int = 500
 
@@ -110,7 +110,7 @@ class RendererTrainer:
             self.step += 1
             progress.update()
             self.seconds = done_before + time.monotonic() - started
-            if self.step % 50 == 0:
+            if self.step % self.config.log_every == 0:
                 self._log(loss)
                 progress.set_postfix(loss=f"{loss['total']:.4f}")
             if self.step % self.config.sample_every == 0:
@@ -176,9 +176,11 @@ class RendererTrainer:
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
         }
-        _replace(self.state_path, lambda path: torch.save(state, path))
+        with replacing(self.state_path) as temporary:
+            torch.save(state, temporary)
         weights = {k: v.contiguous() for k, v in self.average.module.state_dict().items()}
-        _replace(self.weights_path, lambda path: save_file(weights, path))
+        with replacing(self.weights_path) as temporary:
+            save_file(weights, temporary)
 
     def _resume(self) -> None:
         state = torch.load(self.state_path, map_location=self.device, weights_only=True)
@@ -214,21 +216,3 @@ class RendererTrainer:
         picture = cv2.cvtColor(grid.permute(1, 2, 0).numpy(), cv2.COLOR_RGB2BGR)
         half = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
         cv2.imwrite(str(self.run / f"samples_{self.step:06d}.jpg"), half)
-
-
-def _replace(path: Path, write) -> None:
-    """Write to a temporary name, then rename."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def time_left(step: int, steps: int, seconds: float) -> str:
-    """Plain words for how long a run still takes, from what it has taken."""
-    if step == 0:
-        return "unknown"
-    minutes = math.ceil((steps - step) * seconds / step / 60)
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"

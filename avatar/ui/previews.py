@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from ..face.clip import Clip
+from ..files import replacing
 from ..identity import Identity
-from ..media import replacing
 from ..render.engine import Engine
 from ..render.stream import render_frames
 from ..speech.visemes import SILENCE
