@@ -1,0 +1,138 @@
+import cv2
+import numpy as np
+import pytest
+import torch
+from fake_capture import BOX, make_capture
+
+from avatar.capture.layout import Capture
+from avatar.errors import CaptureError
+from avatar.metrics.lips import LipReader
+from avatar.nets.keypoint_reader import CELL, KeypointReader, _centre_of_mass
+from avatar.training.keypoint_reader import (
+    INNER_PAIRS,
+    LipSample,
+    ReaderConfig,
+    ReaderTrainer,
+    augment,
+    load_lip_samples,
+)
+
+QUICK = ReaderConfig(steps=2, batch=2, held_out=("train_1",), save_every=1)
+
+
+@pytest.fixture(scope="module")
+def capture(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("captures") / "cartoon"
+    takes = {"train_0": range(3), "train_1": range(2), "test_a": range(2)}
+    return Capture.load(make_capture(folder, takes))
+
+
+def dot_sample(scale=1.0):
+    """Black but for a white 5x5 px dot around the centre of its one distinct point."""
+    picture = np.zeros((320, 320, 3), np.uint8)
+    picture[198:203, 148:153] = 255
+    points = np.full((20, 2), 160, np.float32)
+    points[0] = (150.5, 200.5)
+    return LipSample(picture, points, (64, 64), scale)
+
+
+def centre(picture):
+    """Centre of brightness, px, pixel centres at .5."""
+    weight = picture.mean(axis=2) - picture.mean(axis=2).min()
+    y, x = np.mgrid[: picture.shape[0], : picture.shape[1]] + 0.5
+    return (x * weight).sum() / weight.sum(), (y * weight).sum() / weight.sum()
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.75])
+@pytest.mark.parametrize("angle,zoom", [(0, 1), (8, 1), (-8, 0.9), (3, 1.12)])
+def test_points_go_where_the_picture_goes(angle, zoom, scale):
+    warp = cv2.getRotationMatrix2D((160, 160), angle, zoom)
+    warp[:, 2] += (3.3, -4.6)
+    picture, points = dot_sample(scale).crop(warp)
+    assert picture.shape == (192, 192, 3)
+    assert centre(picture) == pytest.approx(points[0], abs=0.1)
+
+
+def test_a_plain_crop_is_the_mouth_box():
+    picture, points = dot_sample().crop()
+    assert points[0] == pytest.approx((86.5, 136.5))
+    assert picture[136, 86, 0] == 255 and picture[136, 90, 0] == 0
+
+
+def test_augmented_pictures_stay_in_range():
+    config, random = ReaderConfig(), np.random.default_rng(0)
+    for _ in range(20):
+        picture, points = augment(dot_sample(), config, random)
+        assert picture.dtype == points.dtype == np.float32
+        assert -1 <= picture.min() and picture.max() <= 1
+
+
+def test_inner_pairs_are_opposite_points(capture):
+    points = capture.take("train_0").arrays["landmarks2d"][0, 48:]
+    for upper, lower in INNER_PAIRS:
+        assert points[upper, 0] == pytest.approx(points[lower, 0], abs=0.1)
+        assert points[upper, 1] < points[lower, 1]
+
+
+def test_heads_and_magnified_mouths_are_both_read(capture):
+    train, test = (load_lip_samples(capture.take(name)) for name in ("train_0", "test_a"))
+    assert len(train) == 6 and len(test) == 2
+    points = capture.take("train_0").arrays["landmarks2d"][0, 48:]
+    for sample in train[:2]:
+        picture, found = sample.crop()
+        assert found == pytest.approx(points - BOX[:2], abs=1e-3)
+        head = capture.take("train_0").head_over_background(0)
+        x, y, w, h = BOX
+        difference = picture.astype(float) - head[y : y + h, x : x + w]
+        assert np.abs(difference).mean() < 3
+
+
+def test_heat_maps_to_pixels():
+    maps = torch.full((1, 2, 48, 48), -50.0)
+    maps[0, 0, 10, 20] = 50
+    maps[0, 1, 5, 7] = maps[0, 1, 5, 8] = 50
+    points = _centre_of_mass(maps)[0]
+    assert points[0].tolist() == pytest.approx([20.5 * CELL, 10.5 * CELL])
+    assert points[1].tolist() == pytest.approx([8 * CELL, 5.5 * CELL])
+
+
+def test_the_network_is_small_and_gives_points_inside_the_picture():
+    torch.manual_seed(0)
+    network = KeypointReader()
+    points = network(torch.rand(2, 3, 192, 192) * 2 - 1)
+    assert points.shape == (2, 20, 2)
+    assert (points > 0).all() and (points < 192).all()
+    assert sum(p.numel() for p in network.parameters()) * 2 < 2_000_000
+
+
+def test_training_learns_resumes_and_tells_its_error(capture, tmp_path):
+    trainer = ReaderTrainer(capture, tmp_path / "run", QUICK)
+    assert len(trainer.samples) == 6  # neither test_a nor the held-out take
+    weights = trainer.train()
+    again = ReaderTrainer(capture, tmp_path / "run", QUICK)
+    assert again.step == 2
+    reader = LipReader(weights)
+    assert reader.subject == "a cartoon"
+    assert reader.errors["held_out"].frames == 4 and reader.errors["test"].frames == 2
+    assert weights.stat().st_size < 2_000_000
+
+
+def test_a_resumed_run_sees_what_an_unbroken_one_sees(capture, tmp_path):
+    one, other = (ReaderTrainer(capture, tmp_path / name, QUICK) for name in "ab")
+    one.step = other.step = 7
+    for a, b in zip(one._batch(), other._batch(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_repeated_steps_on_one_batch_lower_the_loss(capture, tmp_path):
+    trainer = ReaderTrainer(capture, tmp_path / "run", QUICK)
+    trainer.config = ReaderConfig(steps=100, batch=2, warmup=1)
+    batch = trainer._batch()
+    losses = [trainer._train_step(*batch) for _ in range(12)]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_a_capture_without_train_frames_is_refused(tmp_path):
+    capture = Capture.load(make_capture(tmp_path / "empty", {"test_a": range(1)}))
+    with pytest.raises(CaptureError, match="no rendered train frame"):
+        ReaderTrainer(capture, tmp_path / "run", QUICK)
