@@ -2,7 +2,7 @@
 
 import secrets
 import tempfile
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 from . import __version__
 from .errors import SoundError
 from .face.clip import Clip
+from .hub import Progress
 from .identity import Identity, load_identity
 from .render.engine import Engine, make_engine
 from .render.stream import render_frames
@@ -20,8 +21,6 @@ from .speech.tts import DEFAULT_VOICE, Voice
 
 Source = str | Path | np.ndarray | Speech
 """A sound file, a text, a sound (float32 mono at 16 kHz), or speech that is ready."""
-Progress = Callable[[str, int, int], None]
-"""Called with the stage ("download", "speech", "render"), what is done and what there is to do."""
 
 SOUND_SUFFIXES = frozenset(
     ".aac .aif .aiff .amr .avi .flac .m4a .m4v .mkv .mov .mp3 .mp4 .oga .ogg .opus .wav .webm .wma"

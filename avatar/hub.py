@@ -17,7 +17,7 @@ MAX_BYTES = 500_000_000
 """Largest bundle that is fetched; ours is under 25 MB."""
 
 Progress = Callable[[str, int, int], None]
-"""Called with a stage's name, how much is done and how much there is to do."""
+"""Called with the stage ("download", "speech", "render"), what is done and what there is to do."""
 
 
 def fetch_bundle(
