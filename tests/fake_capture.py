@@ -26,7 +26,7 @@ def make_capture(folder: Path, takes: dict[str, range]) -> Path:
     cv2.imwrite(str(folder / "background.png"), background)
     description = {
         "subject": "a cartoon", "fps": FPS, "mouth_crop": BOX,
-        "camera": {"world_to_camera": np.eye(4).tolist(), "K": np.eye(3).tolist()},
+        "camera": {"world_to_camera": np.eye(4).tolist(), "K": np.diag([1000, 1000, 1]).tolist()},
     }  # fmt: skip
     (folder / "capture.json").write_text(json.dumps(description))
     for name, rendered in takes.items():
@@ -34,6 +34,7 @@ def make_capture(folder: Path, takes: dict[str, range]) -> Path:
         (folder / "takes" / f"{name}.txt").write_text(WORDS)
         keypoints, irises, contour = motion(frame_count(len(sound), FPS), len(name))
         pose = np.tile(np.eye(4, dtype=np.float32), (len(keypoints), 1, 1))
+        pose[:, 2, 3] = 1  # a metre away
         solid = np.concatenate([keypoints / 1000, np.zeros((len(keypoints), 68, 1))], axis=2)
         np.savez(
             folder / "takes" / f"{name}.npz", landmarks2d=keypoints, iris2d=irises,
