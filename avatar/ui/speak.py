@@ -30,11 +30,11 @@ TEXTS = (
     ("Français", "fr-fr", "Bonjour ! Je parle plusieurs langues, et mes lèvres les suivent."),
     ("Español", "es", "¡Hola! Escribe lo que quieras, y yo lo digo por ti."),
     ("Italiano", "it", "Buongiorno! Che bella giornata per una passeggiata."),
-    ("日本語", "ja", "こんにちは。ミラです。よろしくおねがいします。"),
-)  # fmt: skip
+    ("Português", "pt-br", "Bom dia! Escreva uma frase, e eu digo para você."),
+)
 """Button, language, text."""
 SOURCES = {
-    "tts": "the voice's own timing", "aligned": "the transcript", "recognized": "the sound alone",
+    "tts": "from the voice itself", "aligned": "from the transcript", "recognized": "from the sound",
 }  # fmt: skip
 
 
@@ -232,7 +232,7 @@ def _facts(info: dict[str, Any]) -> str:
     }
     items = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts.items())
     return (
-        f'<div class="status" role="status"><dl class="facts">{items}<div><dt>lips follow</dt>'
+        f'<div class="status" role="status"><dl class="facts">{items}<div class="wide"><dt>timing</dt>'
         f"<dd>{info['visemes_from']}</dd></div></dl></div>"
     )
 
@@ -252,7 +252,7 @@ def _stage(studio: Studio) -> dict[str, Any]:
     """Her picture, the video over it, and what is going on."""
     person = studio.identity()
     name = person.name.capitalize()
-    with gr.Group(elem_classes="stage"):
+    with gr.Column(elem_classes="stage"):
         preview = gr.Image(
             _portrait(person), label="Preview", show_label=False, interactive=False, buttons=[],
             format="webp", container=False, alt_text=f"{name}, a synthetic person",
@@ -263,9 +263,9 @@ def _stage(studio: Studio) -> dict[str, Any]:
         )  # fmt: skip
     status = gr.HTML(_note(IDLE), label="Status")
     with gr.Row(visible=False, elem_classes="downloads") as downloads:
-        mp4 = gr.DownloadButton("Video", variant="primary", size="md")
+        mp4 = gr.DownloadButton("Download video", size="md", elem_classes="first")
         json = gr.DownloadButton("Visemes JSON", size="md")
-        csv = gr.DownloadButton("CSV", size="md")
+        csv = gr.DownloadButton("Visemes CSV", size="md")
         wav = gr.DownloadButton("Voice WAV", size="md")
     info = gr.JSON(label="Info", visible=False)
     files = gr.File(label="Files", file_count="multiple", visible=False)
@@ -295,12 +295,11 @@ def _controls(studio: Studio) -> dict[str, Any]:
     clip_style = gr.HTML(padding=False, elem_classes="clip-style")
     with gr.Row():
         strength = gr.Slider(
-            0, 1.5, 1, step=0.05, label="Mouth strength", info="1 is as she was recorded",
-            min_width=180, buttons=["reset"],
-        )  # fmt: skip
+            0, 1.5, 1, step=0.05, label="Mouth strength", min_width=200, buttons=["reset"]
+        )
         label = gr.Checkbox(
-            True, label="“AI-generated” in the corner", min_width=180,
-            info="the file says it in any case",
+            True, label="Write “AI-generated” into the corner", min_width=200,
+            elem_classes="label-switch",
         )  # fmt: skip
     with gr.Row(elem_classes="go"):
         generate = gr.Button("Generate", variant="primary", size="lg", elem_classes="generate")
@@ -314,7 +313,7 @@ def _controls(studio: Studio) -> dict[str, Any]:
 
 def _text_side() -> dict[str, Any]:
     text = gr.Textbox(
-        label="Text", lines=4, max_lines=10, max_length=MAX_CHARS, show_label=False,
+        "", label="Text", lines=4, max_lines=10, max_length=MAX_CHARS, show_label=False,
         placeholder="What shall she say?",
     )  # fmt: skip
     buttons = []
@@ -347,7 +346,7 @@ def _audio_side() -> dict[str, Any]:
         type="filepath", buttons=[],
     )  # fmt: skip
     transcript = gr.Textbox(
-        label="Transcript", lines=2, max_length=MAX_CHARS * 4,
+        "", label="Transcript", lines=2, max_length=MAX_CHARS * 4,
         info="Optional, English: what the recording says. It makes the lips more exact.",
     )
     sound = EXAMPLES / "hello.wav"
@@ -392,21 +391,21 @@ def _connect(p: Parts, handlers: Handlers) -> None:
     ]  # fmt: skip
     outputs = [p.video, p.info, p.files, p.preview, p.status, p.timeline]
     buttons = [p.generate, p.cancel]
-    idle = (gr.Button(interactive=True), gr.Button(interactive=False))
-    busy = (gr.Button(interactive=False), gr.Button(interactive=True))
+    idle = (gr.update(interactive=True), gr.update(interactive=False))
+    busy = idle[::-1]
 
     def portrait(identity: str) -> str | None:
         return _portrait(handlers.studio.identity(identity))
 
     p.generate.click(
-        lambda: (*busy, gr.Row(visible=False)), None, [*buttons, p.downloads], js=SHOW_STAGE,
+        lambda: (*busy, gr.update(visible=False)), None, [*buttons, p.downloads], js=SHOW_STAGE,
         **PRIVATE,
     )  # fmt: skip
     run = p.generate.click(
         handlers.speak, inputs, outputs, api_name="speak", show_progress="hidden", **MODEL
     )
     run.success(
-        lambda video, files: (*idle, gr.Row(visible=True), *_links(video, files)),
+        lambda video, files: (*idle, gr.update(visible=True), *_links(video, files)),
         [p.video, p.files], [*buttons, p.downloads, p.mp4, p.json, p.csv, p.wav], **PRIVATE,
     )  # fmt: skip
     run.failure(
@@ -423,7 +422,7 @@ def _connect(p: Parts, handlers: Handlers) -> None:
     )  # fmt: skip
     gr.context.Context.root_block.load(
         handlers.clip_style, p.identity, p.clip_style,
-        api_visibility="private", show_progress="hidden", **MODEL,
+        api_visibility="private", show_progress="hidden", concurrency_limit=4,
     )  # fmt: skip
     gr.api(handlers.voices, api_name="voices", queue=False)
     gr.api(handlers.clips, api_name="clips", queue=False)
@@ -439,6 +438,6 @@ SHOW_STAGE = """() => {
 def _links(video: str, files: list[str]) -> tuple:
     """Download buttons for a finished job; without a WAV there is no button for it."""
     by_kind = {Path(path).suffix[1:]: path for path in files}
-    return video, by_kind["json"], by_kind["csv"], gr.DownloadButton(
+    return video, by_kind["json"], by_kind["csv"], gr.update(
         value=by_kind.get("wav"), visible="wav" in by_kind
     )  # fmt: skip

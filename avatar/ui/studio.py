@@ -98,7 +98,7 @@ class Studio:
         self.worker = Worker()
         self._identities: dict[str, Identity] = {}
         self._avatars: dict[str, Avatar] = {}
-        self._loading = threading.RLock()
+        self._loading, self._picturing = threading.RLock(), threading.Lock()
         self._render = gpu(self._frames) if gpu else self._frames
 
     def identity(self, name: str = "") -> Identity:
@@ -126,7 +126,7 @@ class Studio:
     def clip_previews(self, name: str = "") -> dict[str, str]:
         """A data URL with a moving picture for each clip of an identity."""
         avatar = self.avatar(name)
-        with self._loading:
+        with self._picturing:  # whoever wants to speak need not wait for it
             return {
                 clip: previews.clip_preview(avatar.identity, avatar.engine, clip)
                 for clip in avatar.identity.clips
@@ -163,12 +163,12 @@ class Studio:
             speech = avatar.speech(heard, strength=request.strength)
             yield from self._render(avatar.identity.name, speech, request, folder)
             files = _save_files(speech, folder, avatar.identity.name, not request.audio)
-            video = folder / _video_name(avatar.identity.name)
-            took = time.monotonic() - start
-            yield Result(video, speech, len(speech.track), files, first_frame_s, took)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
+        video = folder / _video_name(avatar.identity.name)
+        took_s = time.monotonic() - start
+        yield Result(video, speech, len(speech.track), files, first_frame_s, took_s)
 
     def _speech(self, request: Request, avatar: Avatar) -> Generator[Update, None, Speech]:
         """Read or make the speech in the worker, where it can be broken off."""

@@ -21,7 +21,7 @@ class Theme(gr.themes.Base):
     """Quiet surfaces, thin lines, one warm colour for what can be acted on."""
 
     def __init__(self) -> None:
-        sans = gr.themes.LocalFont("IBM Plex Sans", weights=(400, 600))
+        sans = gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700))
         super().__init__(
             primary_hue=LIPS,
             secondary_hue=SLATE,
@@ -142,11 +142,16 @@ footer { opacity: .75; }
 .facts div { display: flex; flex-direction: column-reverse; }
 .facts dt { color: var(--body-text-color-subdued); font-size: 13px; }
 .facts dd { margin: 0; font: 400 23px/1.2 Lora, Georgia, serif; font-variant-numeric: tabular-nums; }
+.facts .wide dd { font: 400 15px/1.85 var(--font); }
 .downloads { gap: 8px !important; }
-.downloads > * { min-width: 0 !important; flex: 1 1 0 !important; }
+.downloads > * { min-width: 0 !important; flex: 1 1 0 !important; font-size: 14px !important;
+  font-weight: 400 !important; white-space: nowrap; padding: 9px 6px !important; }
+.downloads > .first { flex: 1 1 100% !important; font-size: 16px !important;
+  font-weight: 700 !important; }
 
 /* Clips: a radio group of moving pictures */
-.clips .wrap { display: grid; grid-template-columns: repeat(4, 1fr); gap: 10px; }
+.clip-style { position: absolute !important; height: 0; }
+.clips > .wrap:not(.default) { display: grid; grid-template-columns: repeat(4, 1fr); gap: 10px; }
 .clips label { flex-direction: column; align-items: center; gap: 0 !important; padding: 0 !important;
   overflow: hidden; border-radius: 14px; border: 0; cursor: pointer; position: relative;
   background: none !important; box-shadow: 0 0 0 1px var(--border-color-primary); }
@@ -159,16 +164,19 @@ footer { opacity: .75; }
 .clips label:focus-within { outline: 3px solid #c9634f66; outline-offset: 2px; }
 
 /* Inputs */
+.speak .form { background: none !important; border: 0 !important; gap: 16px !important;
+  overflow: visible !important; box-shadow: none !important; border-radius: 0 !important; }
+.speak .block { overflow: visible !important; }
+.label-switch { align-self: center; padding-top: 14px !important; }
+.chips { gap: 8px !important; flex-wrap: wrap; }
+.chips button { flex: 0 0 auto !important; border-radius: 999px !important; padding: 5px 14px !important;
+  font-weight: 400 !important; font-size: 14px !important; }
 .speak .tab-container button { font-size: 16px; }
-.speak .tabitem { padding: 18px 0 0 !important; border: 0 !important; gap: 16px !important; }
+.speak .tabitem { padding: 2px 0 0 !important; border: 0 !important; gap: 16px !important; }
 .speak textarea { font-size: 17px !important; line-height: 1.5 !important; }
-.examples .label { font-size: 13px; color: var(--body-text-color-subdued); }
-.examples .gallery-item, .examples .gallery { border-radius: 999px !important; }
 .go { gap: 10px !important; }
 .go .generate { flex: 3 1 0 !important; font-size: 17px; min-height: 54px; }
 .go .cancel { flex: 1 1 0 !important; min-height: 54px; }
-.details { border: 1px solid var(--border-color-primary) !important; border-radius: 14px !important;
-  padding: 12px 16px !important; }
 .fineprint { font-size: 13.5px; line-height: 1.55; color: var(--body-text-color-subdued); }
 .fineprint a { color: inherit; text-decoration: underline; text-underline-offset: 2px; }
 .colophon { border-top: 1px solid var(--border-color-primary); margin-top: 26px; padding: 20px 0 8px;

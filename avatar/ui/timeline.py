@@ -114,7 +114,7 @@ def _labels(track: VisemeTrack, scale: float, seconds: float) -> str:
         f'<span class="name" style="left:{100 * (start + stop) / 2 / len(track):.2f}%">'
         f"{escape(viseme)}</span>"
         for viseme, start, stop in _runs(track)
-        if viseme in _CLASS_OF and (stop - start) / fps * scale >= 10 + 6 * len(viseme)
+        if viseme in _CLASS_OF and (stop - start) / fps * scale >= 5 + 6 * len(viseme)
     ]
     times = [
         f'<span class="time" style="left:{100 * t / seconds:.2f}%">{t:g} s</span>'
