@@ -11,7 +11,6 @@ import csv
 import json
 import logging
 import math
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from tqdm import tqdm
 from ..capture.layout import Capture, Take
 from ..errors import AvatarError, CaptureError
 from ..face.keypoints import MOUTH
+from ..files import replacing
 from ..metrics.lips import ReaderError, reader_error
 from ..nets.keypoint_reader import SIZE, KeypointReader
 from .dataset import HELD_OUT
@@ -237,8 +237,8 @@ class ReaderTrainer:
 
     def _rate(self, step: int) -> float:
         """Warm-up, then a half cosine to nearly nothing."""
-        done = step / self.config.steps
-        return min(1.0, (step + 1) / self.config.warmup) * (0.505 + 0.495 * math.cos(math.pi * done))
+        cosine = math.cos(math.pi * step / self.config.steps)
+        return min(1.0, (step + 1) / self.config.warmup) * (0.505 + 0.495 * cosine)
 
     @torch.no_grad()
     def _error(self, samples: list[LipSample], blur: float) -> ReaderError:
@@ -260,9 +260,8 @@ class ReaderTrainer:
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
         }
-        temporary = self.state_path.with_suffix(".tmp")
-        torch.save(state, temporary)
-        os.replace(temporary, self.state_path)
+        with replacing(self.state_path) as temporary:
+            torch.save(state, temporary)
 
     def _save_weights(self) -> None:
         errors = {label: asdict(error) for label, error in self.errors().items()}
@@ -274,9 +273,8 @@ class ReaderTrainer:
             "errors": json.dumps(errors),
         }
         weights = {k: v.half().contiguous() for k, v in self.average.module.state_dict().items()}
-        temporary = self.weights_path.with_suffix(".tmp")
-        save_file(weights, temporary, metadata)
-        os.replace(temporary, self.weights_path)
+        with replacing(self.weights_path) as temporary:
+            save_file(weights, temporary, metadata)
         log.info("errors on unseen takes: %s", errors)
 
     def _resume(self) -> None:
