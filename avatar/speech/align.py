@@ -171,6 +171,7 @@ def _align_piece(decoder, sound: np.ndarray, words: list[str]) -> list[tuple[flo
 
 def _run(decoder, sound: np.ndarray) -> None:
     """Feed a whole sound to the decoder's present search."""
+    decoder.reinit_feat()  # forgets the last speaker's mean: one sound, one answer
     decoder.start_utt()
     try:
         decoder.process_raw(to_pcm(sound), full_utt=True)

@@ -110,6 +110,7 @@ def _decode(sound: np.ndarray) -> list[tuple[float, str]]:
     """(start in seconds, ARPAbet) of each phone of a piece."""
     with _lock:
         decoder = _decoder()
+        decoder.reinit_feat()  # forgets the last speaker's mean: one sound, one answer
         decoder.start_utt()
         decoder.process_raw(to_pcm(sound), full_utt=True)
         decoder.end_utt()
