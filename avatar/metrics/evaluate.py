@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ..capture.layout import Capture, Take
-from ..errors import CaptureError
+from ..errors import CaptureError, TextError
 from ..face.keypoints import MOUTH
 from ..identity import Identity
 from ..render.engine import Engine, make_engine
@@ -78,7 +78,8 @@ def evaluate(
         identity: who is rendered.
         capture: the folder that the take is in, at the identity's frame rate.
         take_name: a take with sound; damaged pictures are left out with a warning.
-        use_transcript: align the take's transcript where it has one, instead of listening only.
+        use_transcript: align the take's transcript, where it has one that can be found in the
+            sound, instead of listening only; ``source`` says what was done.
         engine: what renders, see ``make_engine``.
 
     Raises:
@@ -145,7 +146,11 @@ def _listen(take: Take, use_transcript: bool) -> Speech:
     transcript = take.transcript if use_transcript else ""
     if use_transcript and not transcript:
         log.warning("the take %s has no transcript: listening to its sound alone", take.name)
-    return Speech.from_sound(take.sound, take.capture.fps, transcript)
+    try:
+        return Speech.from_sound(take.sound, take.capture.fps, transcript)
+    except TextError as error:
+        log.warning("%s: %s Listening to its sound alone.", take.name, error)
+        return Speech.from_sound(take.sound, take.capture.fps)
 
 
 def _score(

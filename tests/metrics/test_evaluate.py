@@ -87,6 +87,16 @@ def test_the_transcript_is_used_where_asked_for(identity, capture, monkeypatch):
     assert heard == ["aligned", "recognized"]
 
 
+def test_a_transcript_that_is_not_what_is_said_is_left_out(identity, capture, player, caplog):
+    path = capture.folder / "takes" / "test_all.txt"
+    words = path.read_text()
+    path.write_text("Extraordinary hippopotamuses congregate underneath the scaffolding")
+    row = evaluate(identity, capture, "test_all", use_transcript=True)
+    path.write_text(words)
+    assert row.source == "recognized"
+    assert "does not match the sound" in caplog.text
+
+
 def test_true_frames_score_perfectly(identity, capture, player):
     row = evaluate(identity, capture, "test_all")
     assert row.psnr == float("inf") and row.ssim == pytest.approx(1)
