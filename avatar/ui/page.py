@@ -15,7 +15,7 @@ from .. import __version__  # noqa: E402
 from ..identity import Identity  # noqa: E402
 from . import speak  # noqa: E402
 from .studio import MAX_CHARS, MAX_SECONDS, Studio  # noqa: E402
-from .theme import CSS, Theme  # noqa: E402
+from .theme import STYLE, Theme  # noqa: E402
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ def launch_options() -> dict[str, Any]:
     """What ``launch`` needs beside an address."""
     return {
         "theme": Theme(),
-        "css": CSS,
+        "css_paths": [STYLE],
         "max_file_size": UPLOAD,
         "allowed_paths": [str(speak.EXAMPLES)],
         "run_history": False,

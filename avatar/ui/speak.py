@@ -14,8 +14,7 @@ from gradio.utils import get_upload_folder
 from ..errors import AvatarError
 from ..speech import tts
 from .studio import MAX_CHARS, MAX_SECONDS, Request, Result, Studio, Update
-from .theme import PLAYHEAD
-from .timeline import timeline
+from .timeline import PLAYHEAD, timeline
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +32,8 @@ TEXTS = (
     ("Português", "pt-br", "Bom dia! Escreva uma frase, e eu digo para você."),
 )
 """Button, language, text."""
-SOURCES = {
-    "tts": "from the voice itself", "aligned": "from the transcript", "recognized": "from the sound",
-}  # fmt: skip
+SOURCES = {"tts": "voice", "aligned": "transcript", "recognized": "sound"}
+"""What tells when the mouth does what, for people."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +175,7 @@ class Handlers:
     def clip_style(self, identity: str) -> str:
         """Style sheet that puts the moving pictures onto the clip chooser."""
         rules = (
-            f'.clips label:has(input[value="{name}"])::before{{background-image:url({url})}}'
+            f'.clips label:has([value="{name}"])::before{{background-image:url({url})!important}}'
             for name, url in self.studio.clip_previews(identity).items()
         )
         return f"<style>{''.join(rules)}</style>"
@@ -229,12 +227,10 @@ def _facts(info: dict[str, Any]) -> str:
         "length": f"{info['seconds']:.1f} s",
         "made in": f"{info['took_seconds']:.1f} s",
         "real time": f"{info['times_real_time']:.1f}×",
+        "lips timed by": info["visemes_from"],
     }
     items = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts.items())
-    return (
-        f'<div class="status" role="status"><dl class="facts">{items}<div class="wide"><dt>timing</dt>'
-        f"<dd>{info['visemes_from']}</dd></div></dl></div>"
-    )
+    return f'<div class="status" role="status"><dl class="facts">{items}</dl></div>'
 
 
 def _note(text: str) -> str:

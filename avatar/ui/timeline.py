@@ -2,12 +2,17 @@
 
 from html import escape
 from itertools import groupby
+from pathlib import Path
 
 import numpy as np
 
 from ..speech.phonemes import VISEMES
 from ..speech.visemes import VisemeTrack
 
+PLAYHEAD = Path(__file__).with_name("timeline.js").read_text(encoding="utf-8")
+"""Script that lets the figure and the video follow each other."""
+NARROWEST = 340
+"""Pixels that the figure is stretched to at least."""
 HEIGHT, WAVE, STRIPE = 176, 104, 34
 """Pixels: the whole picture, the part with the curves, the row of stripes under it."""
 SCALES = ((12, 96), (45, 56), (120, 28), (float("inf"), 12))
@@ -109,12 +114,12 @@ def _ticks(seconds: float, scale: float) -> np.ndarray:
 
 def _labels(track: VisemeTrack, scale: float, seconds: float) -> str:
     """Names and times over the picture, in the page's own letters, which must not be stretched."""
-    fps = float(track.fps)
+    fps, shown = float(track.fps), max(scale, NARROWEST / seconds)
     names = [
         f'<span class="name" style="left:{100 * (start + stop) / 2 / len(track):.2f}%">'
         f"{escape(viseme)}</span>"
         for viseme, start, stop in _runs(track)
-        if viseme in _CLASS_OF and (stop - start) / fps * scale >= 5 + 6 * len(viseme)
+        if viseme in _CLASS_OF and (stop - start) / fps * shown >= 5 + 6 * len(viseme)
     ]
     times = [
         f'<span class="time" style="left:{100 * t / seconds:.2f}%">{t:g} s</span>'

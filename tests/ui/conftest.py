@@ -1,0 +1,48 @@
+"""The page, served once for all tests of this folder, with the committed Mira."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+
+
+@pytest.fixture(scope="session")
+def uploads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where Gradio keeps what is sent and made."""
+    folder = tmp_path_factory.mktemp("gradio")
+    before = os.environ.get("GRADIO_TEMP_DIR")
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    yield folder
+    os.environ.pop("GRADIO_TEMP_DIR") if before is None else os.environ.update(
+        GRADIO_TEMP_DIR=before
+    )
+
+
+@pytest.fixture(scope="session")
+def studio(uploads: Path):
+    from avatar.ui.studio import Studio
+
+    studio = Studio()
+    studio.warm_up()
+    yield studio
+    studio.worker.stop()
+
+
+@pytest.fixture(scope="session")
+def url(studio) -> Iterator[str]:
+    """Address of the served page."""
+    from avatar.ui.page import build, launch_options
+
+    demo = build(studio)
+    _, address, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options())
+    yield address
+    demo.close()
+
+
+@pytest.fixture(scope="session")
+def jobs_left(uploads: Path) -> Callable[[], set[Path]]:
+    """A function that lists the folders of jobs that are still there."""
+    return lambda: set(uploads.glob("avatar-*"))

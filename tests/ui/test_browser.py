@@ -1,0 +1,119 @@
+"""The page as people meet it: in headless Chromium, at two widths, light and dark."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from avatar.speech import tts
+from avatar.speech.audio import save_wav
+
+playwright = pytest.importorskip("playwright.sync_api")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+ARTEFACTS = Path(os.environ.get("ARTEFACTS", "artifacts"))
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    with playwright.sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=CHROMIUM)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser, url):
+    """A function that opens the page at a width and colour scheme."""
+    contexts = []
+
+    def open_page(width: int = 1280, scheme: str = "light"):
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.hosts = set()
+        page.on("request", lambda request: page.hosts.add(urlsplit(request.url).hostname))
+        page.goto(url)
+        page.wait_for_selector(".stage img")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def keep(page, name: str) -> None:
+    """Keep a screenshot as an artefact of CI."""
+    ARTEFACTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=ARTEFACTS / f"{name}.png", full_page=True)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_fits_the_screen_and_asks_no_other_host(open_page, url, width, scheme):
+    page = open_page(width, scheme)
+    page.wait_for_function("document.querySelector('.clip-style style') !== null")
+    keep(page, f"page-{width}-{scheme}")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert page.hosts <= {urlsplit(url).hostname, None}
+    assert page.get_by_alt_text("Mira").evaluate("e => e.naturalWidth") >= 256
+
+
+def test_a_typed_text_becomes_a_video(open_page):
+    page = open_page()
+    page.get_by_placeholder("What shall she say?").fill("Hi there.")
+    page.get_by_role("button", name="Generate").click()
+    page.wait_for_selector(".stage video", timeout=60_000)
+    page.wait_for_selector(".timeline svg")
+    page.wait_for_function("document.querySelector('.stage video').readyState >= 2")
+    playwright.expect(page.get_by_role("button", name="Generate")).to_be_enabled()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download video").click()
+    assert download.value.suggested_filename == "mira-ai-generated.mp4"
+    assert download.value.path().read_bytes()[4:8] == b"ftyp"
+    keep(page, "page-video")
+
+
+def upload(page, path: Path) -> None:
+    page.get_by_role("tab", name="Audio").click()
+    with page.expect_response("**/upload*"):
+        page.locator("input[type=file]").first.set_input_files(path)
+    page.wait_for_timeout(500)
+    page.get_by_role("button", name="Generate").click()
+
+
+def test_an_uploaded_recording_becomes_a_video(open_page, tmp_path):
+    path = tmp_path / "yes.wav"
+    save_wav(path, next(tts.speak("Yes.")).sound)
+    page = open_page(390)
+    upload(page, path)
+    page.wait_for_selector(".stage video", timeout=90_000)
+
+
+def test_a_bad_file_is_one_sentence_and_the_page_goes_on(open_page, tmp_path):
+    path = tmp_path / "song.wav"
+    path.write_text("no song")
+    page = open_page()
+    upload(page, path)
+    toast = page.get_by_test_id("toast-body")
+    playwright.expect(toast).to_contain_text("song.wav", timeout=30_000)
+    assert "Traceback" not in toast.inner_text()
+    playwright.expect(page.get_by_role("button", name="Generate")).to_be_enabled()
+
+
+def test_cancel(open_page, jobs_left):
+    page = open_page()
+    page.get_by_placeholder("What shall she say?").fill("One more sentence to say. " * 30)
+    page.get_by_role("button", name="Generate").click()
+    page.get_by_text("Rendering").wait_for(timeout=60_000)
+    jobs = jobs_left()
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_text("Nothing was kept").wait_for()
+    page.wait_for_timeout(2000)
+    assert len(jobs_left() & jobs) == len(jobs) - 1
+    playwright.expect(page.get_by_role("button", name="Generate")).to_be_enabled()

@@ -1,0 +1,110 @@
+"""The served page through ``gradio_client``: what other programs see of it."""
+
+import time
+import wave
+
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+
+from avatar.ui.page import build
+
+LONG = "This sentence is said again and again, so that there is time to cancel it. " * 12
+
+
+@pytest.fixture(scope="module")
+def client(url) -> Client:
+    return Client(url, verbose=False)
+
+
+def test_three_public_endpoints_and_no_other(studio):
+    dependencies = build(studio).get_config_file()["dependencies"]
+    public = {d["api_name"] for d in dependencies if d["api_visibility"] == "public"}
+    assert public == {"speak", "voices", "clips"}
+
+
+def test_the_api_page_has_names_defaults_and_descriptions(client):
+    api = client.view_api(return_format="dict")["named_endpoints"]["/speak"]
+    names = [p["parameter_name"] for p in api["parameters"]]
+    assert names == [
+        "audio", "text", "clip", "voice", "rate", "pitch", "transcript", "strength", "label",
+        "identity",
+    ]  # fmt: skip
+    assert all(p["parameter_has_default"] for p in api["parameters"])
+    assert [r["label"] for r in api["returns"]][:2] == ["Video", "Info"]
+    assert "recording or a text" in api["description"]
+
+
+def test_voices_and_clips(client):
+    voices = client.predict(language="de", api_name="/voices")
+    assert {v["language"] for v in voices} == {"de"} and voices[0]["licence"]
+    clips = client.predict(api_name="/clips")
+    assert len(clips) >= 4 and sum(c["default"] for c in clips) == 1
+
+
+def test_first_picture_soon_then_the_video(client):
+    start = time.monotonic()
+    job = client.submit(text="Hi there.", voice="de", api_name="/speak")
+    first = next(iter(job))
+    assert first[3] and time.monotonic() - start < 5  # 2 s on a machine that does nothing else
+    video, info, files, *_ = job.result()
+    with open(video, "rb") as file:
+        assert file.read(8)[4:] == b"ftyp"
+    assert info["voice"] == "de" and len(files) == 3
+
+
+BAD = {
+    "text.wav": b"This is a text, whatever its name says.\n" * 50,
+    "empty.wav": b"",
+    "picture.png": b"\x89PNG\r\n\x1a\n" + bytes(500),
+    "cut.mp3": b"ID3\x04\x00\x00\x00\x00\x00\x00\xff\xfb",
+    "noise.ogg": bytes(range(256)) * 40,
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_upload_is_one_sentence(client, tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(BAD[name])
+    with pytest.raises(AppError) as caught:
+        client.predict(audio=handle_file(str(path)), api_name="/speak")
+    assert 20 < len(str(caught.value)) < 250 and "Sorry" not in str(caught.value)
+
+
+def test_nan_and_long_sounds_are_refused(client, tmp_path):
+    import soundfile
+
+    broken = tmp_path / "nan.wav"
+    soundfile.write(broken, np.full(16_000, np.nan, np.float32), 16_000, subtype="FLOAT")
+    with pytest.raises(AppError, match="(?i)nan|finite"):
+        client.predict(audio=handle_file(str(broken)), api_name="/speak")
+    long = tmp_path / "long.wav"
+    with wave.open(str(long), "wb") as file:
+        file.setparams((1, 1, 8000, 0, "NONE", ""))
+        file.writeframes(bytes([128]) * 8000 * 302)
+    with pytest.raises(AppError, match="300|5 min"):
+        client.predict(audio=handle_file(str(long)), api_name="/speak")
+
+
+def test_after_a_cancel_nothing_runs_and_nothing_is_left(client, jobs_left):
+    before = jobs_left()
+    job = client.submit(text=LONG, api_name="/speak")
+    for update in job:
+        if "Rendering" in update[4]:
+            break
+    assert len(jobs_left()) == len(before) + 1
+    job.cancel()
+    time.sleep(2)
+    used = time.process_time()
+    time.sleep(1)
+    assert time.process_time() - used < 0.3
+    assert jobs_left() == before
+
+
+def test_files_of_the_server_are_not_served(url):
+    import httpx
+
+    for path in ("/etc/passwd", "app.py", "avatar/ui/page.py"):
+        assert httpx.get(f"{url}gradio_api/file={path}").status_code in (403, 404)
+    assert httpx.get(f"{url}monitoring").status_code in (403, 404)

@@ -1,0 +1,110 @@
+"""The handlers, called as plain functions."""
+
+import json
+from pathlib import Path
+
+import gradio as gr
+import pytest
+
+from avatar.speech import tts
+from avatar.speech.audio import load_sound
+from avatar.speech.visemes import VisemeTrack
+from avatar.ui.speak import TEXTS, Handlers, languages, voices_of
+
+
+@pytest.fixture
+def handlers(studio) -> Handlers:
+    return Handlers(studio)
+
+
+def test_a_text_gives_pictures_then_the_video_and_its_files(handlers):
+    first, *_, last = handlers.speak(text="Hi.", voice="en-us", strength=0.5)
+    assert first[:3] == (None, None, None)
+    assert Path(first[3]).suffix == ".webp"
+    video, info, files, preview, status, timeline = last
+    assert Path(video).read_bytes()[4:8] == b"ftyp"
+    assert info["frames"] == pytest.approx(info["seconds"] * 25)
+    assert info["labelled"] and info["voice"] == "en-us" and info["clip"]
+    assert json.dumps(info) and Path(preview).exists()
+    assert "real time" in status and "<svg" in timeline
+    tracks = [VisemeTrack.load(path) for path in files[:2]]
+    assert len(tracks[0]) == len(tracks[1]) == info["frames"]
+    assert len(load_sound(files[2])) == pytest.approx(info["seconds"] * 16_000, abs=640)
+
+
+def test_a_recording_has_no_wav_of_its_own(handlers, tmp_path):
+    from avatar.speech.audio import save_wav
+
+    path = tmp_path / "a.wav"
+    save_wav(path, tts_sound())
+    *_, last = handlers.speak(audio=str(path), label=False)
+    assert [Path(f).suffix for f in last[2]] == [".json", ".csv"]
+    assert last[1]["voice"] is None and not last[1]["labelled"]
+
+
+def tts_sound():
+    return next(tts.speak("Yes.", "en-us")).sound
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({}, "nothing to say"),
+        ({"text": "  "}, "nothing to say"),
+        ({"text": "a", "audio": "b.wav"}, "leave one"),
+        ({"text": "?!"}, "no words"),
+        ({"text": "a" * 2001}, "2001 characters"),
+        ({"text": "Hi.", "voice": "xx-nowhere"}, "voice"),
+        ({"text": "Hi.", "voice": "somebody/their-model"}, "no voice"),
+        ({"text": "Hi.", "rate": 9}, "rate"),
+        ({"text": "Hi.", "strength": 9}, "strength"),
+        ({"text": "Hi.", "clip": "../x"}, "no clip"),
+        ({"text": "Hi.", "identity": "../../x"}, "no identity"),
+        ({"audio": "/nowhere/a.wav"}, "a.wav"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence_and_leaves_nothing(
+    handlers, jobs_left, arguments, sentence
+):
+    before = jobs_left()
+    with pytest.raises(gr.Error, match=sentence) as caught:
+        list(handlers.speak(**arguments))
+    assert not caught.value.print_exception
+    assert jobs_left() == before
+
+
+def test_the_chosen_side_decides_when_both_are_filled(handlers):
+    with pytest.raises(gr.Error, match="gone.wav"):
+        list(handlers.speak(audio="/gone.wav", text="Hi.", side="audio"))
+    job = handlers.speak(audio="/gone.wav", text="Hi.", side="text")
+    assert next(job)[3]
+    job.close()
+
+
+def test_markup_in_an_error_stays_text(handlers):
+    with pytest.raises(gr.Error) as caught:
+        list(handlers.speak(text="Hi.", clip="<img src=x onerror=alert(1)>"))
+    assert "<img" not in caught.value.message
+
+
+def test_an_abandoned_job_leaves_nothing(handlers, jobs_left):
+    before = jobs_left()
+    job = handlers.speak(text="This is a rather long sentence, which nobody waits for.")
+    while "Rendering" not in next(job)[4]:
+        pass
+    job.close()
+    assert jobs_left() == before
+
+
+def test_a_bug_is_an_apology_and_a_log_entry(handlers, monkeypatch, caplog):
+    monkeypatch.setattr(handlers.studio, "avatar", lambda name: 1 / 0)
+    with pytest.raises(gr.Error, match="Sorry") as caught:
+        list(handlers.speak(text="Hi."))
+    assert "zero" not in caught.value.message
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_every_example_has_its_voice():
+    codes = [code for _, code in languages()]
+    for _, language, _ in TEXTS:
+        assert language in codes and voices_of(language)
