@@ -186,3 +186,12 @@ def test_one_sound_has_one_answer_whatever_was_heard_before():
     first = recognize(buzz)
     recognize(rounded)
     assert recognize(buzz) == first
+
+
+def test_a_sound_that_stops_before_its_transcript_does(spoken):
+    sound, phones = spoken
+    stop = next(p.start for p in phones if p.start > 0.8 * len(sound) / SAMPLE_RATE) + 0.03
+    cut = [p for p in phones if p.start < stop]
+    aligned = align(sound[: round(stop * SAMPLE_RATE)], TEXT)
+    assert aligned[-1].end == pytest.approx(stop, abs=1e-3)
+    assert agreement(cut, aligned) > 0.6
