@@ -51,12 +51,14 @@ def benchmark(identity: Identity, seconds: float = 10.0, patience: float = 1.0) 
         Plain values for JSON: ``machine``; ``video``, the whole way from a sound to an MP4;
         ``engines``, the network alone with its transfers.
     """
+    machine = _machine()  # first: its load should be others' only
     sound = speech_of(seconds)
-    video = _time_video(identity, sound)  # first: the peak of memory should be the product's own
+    # Before the other engines, so that the peak of memory is the product's own.
+    video = _time_video(identity, sound)
     return {
         "identity": identity.name,
         "seconds": seconds,
-        "machine": _machine(),
+        "machine": machine,
         "video": video,
         "engines": _time_engines(identity, sound, patience),
     }
@@ -73,12 +75,11 @@ def as_markdown(result: dict[str, Any]) -> str:
         ("visemes from sound alone", f"{video['features_s']:.2f} s"),
         ("encoding alone", f"{video['encode_fps']:.0f} frames/s"),
         ("peak memory", _megabytes(video["peak_memory_mb"])),
-        ("peak memory of the encoder", _megabytes(video["peak_encoder_memory_mb"])),
     ]
     lines = [
         f"{result['identity']}, {result['seconds']:g} s of speech, engine {video['engine']}; "
         f"{machine['cpu']}, {machine['cores']} cores, {machine['gpu'] or 'no GPU'}; "
-        f"torch {machine['torch']}.",
+        f"torch {machine['torch']}; load before the start {machine['load_before']}.",
         "", "| from sound to video | |", "|---|---|",
         *(f"| {name} | {value} |" for name, value in facts),
         "", "| engine | frames/s, batch 1 | frames/s, best batch | best batch | ratio |",
@@ -110,7 +111,7 @@ def _time_video(identity: Identity, sound: np.ndarray) -> dict[str, Any]:
         out = Path(folder) / "video.mp4"
         cold = _seconds(lambda: avatar.speak(sound, out=out))
         warm = _seconds(lambda: avatar.speak(sound, out=out))
-        memory, encoder_memory = _peak_memory_mb()
+        memory = _peak_memory_mb()
         first_frame = _seconds(lambda: next(avatar.stream(sound)[1]))
         frames = frame_count(len(sound), fps)
         some = list(islice(avatar.stream(sound)[1], min(frames, 50)))
@@ -126,7 +127,6 @@ def _time_video(identity: Identity, sound: np.ndarray) -> dict[str, Any]:
         "features_s": _seconds(lambda: Speech.from_sound(sound, fps)),
         "encode_fps": frames / encoding,
         "peak_memory_mb": memory,
-        "peak_encoder_memory_mb": encoder_memory,
     }
 
 
@@ -190,25 +190,22 @@ def _seconds(work: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def _peak_memory_mb() -> tuple[float | None, float | None]:
-    """Peak resident memory of this process and of its largest child; None where not told."""
+def _peak_memory_mb() -> float | None:
+    """Peak resident memory of this process, without ffmpeg; None where the system does not tell."""
     try:
         import resource
     except ImportError:  # Windows
-        return None, None
+        return None
     unit = 2**20 if sys.platform == "darwin" else 2**10
-    own, child = (
-        resource.getrusage(who).ru_maxrss / unit
-        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
-    return own, child
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def _machine() -> dict[str, Any]:
-    affinity = getattr(os, "sched_getaffinity", None)
+    affinity, load = (getattr(os, name, None) for name in ("sched_getaffinity", "getloadavg"))
     return {
         "cpu": _cpu_name(),
         "cores": len(affinity(0)) if affinity else os.cpu_count(),
+        "load_before": round(load()[0], 1) if load else None,
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "torch": torch.__version__,
         "torch_threads": torch.get_num_threads(),

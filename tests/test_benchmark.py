@@ -46,13 +46,13 @@ def test_everything_is_measured_and_can_be_written(identity, monkeypatch):
     assert {line.count("|") for line in tables} == {3, 6}
 
 
-def test_memory_that_is_not_told(identity):
+def test_memory_that_is_not_told():
     facts = dict.fromkeys(
         ("end_to_end_s", "end_to_end_cold_s", "speed", "first_frame_s", "features_s", "encode_fps"),
         1.0,
     )
-    video = facts | {"engine": "x", "peak_memory_mb": None, "peak_encoder_memory_mb": None}
-    machine = {"cpu": "a", "cores": 2, "gpu": None, "torch": "2"}
+    video = facts | {"engine": "x", "peak_memory_mb": None}
+    machine = {"cpu": "a", "cores": 2, "gpu": None, "torch": "2", "load_before": None}
     result = {"identity": "x", "seconds": 1, "machine": machine, "video": video, "engines": []}
     assert "peak memory | not told by this system" in as_markdown(result)
 
