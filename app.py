@@ -6,9 +6,9 @@ except ImportError:
     spaces = None
 
 from avatar.ui.page import build, serve
-from avatar.ui.studio import Studio
+from avatar.ui.studio import Studio, gpu_seconds
 
-demo = build(Studio(spaces.GPU(duration=120) if spaces else None))
+demo = build(Studio(spaces.GPU(duration=gpu_seconds) if spaces else None))
 
 if __name__ == "__main__":
     serve(demo=demo)

@@ -14,6 +14,7 @@ import gradio as gr  # noqa: E402
 from .. import __version__  # noqa: E402
 from ..identity import Identity  # noqa: E402
 from . import speak  # noqa: E402
+from .controls import EXAMPLES  # noqa: E402
 from .studio import MAX_CHARS, MAX_SECONDS, Studio  # noqa: E402
 from .theme import STYLE, Theme  # noqa: E402
 
@@ -58,7 +59,7 @@ def launch_options() -> dict[str, Any]:
         "theme": Theme(),
         "css_paths": [STYLE],
         "max_file_size": UPLOAD,
-        "allowed_paths": [str(speak.EXAMPLES)],
+        "allowed_paths": [str(EXAMPLES)],
         "run_history": False,
         "enable_monitoring": False,
         "footer_links": ["api"],

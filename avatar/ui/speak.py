@@ -3,7 +3,7 @@
 import logging
 import secrets
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -13,68 +13,25 @@ from gradio.utils import get_upload_folder
 
 from ..errors import AvatarError
 from ..speech import tts
-from .studio import MAX_CHARS, MAX_SECONDS, Request, Result, Studio, Update
+from .controls import IDLE, PRIVATE, Parts, controls, note, portrait, stage
+from .studio import Request, Result, Studio, Update
 from .timeline import PLAYHEAD, timeline
 
 log = logging.getLogger(__name__)
 
 MODEL = {"concurrency_id": "model", "concurrency_limit": 1}
 """Every handler that uses the network: one at a time, or each would only slow the other down."""
-PRIVATE: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
-"""Handlers that only move the page along."""
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-TEXTS = (
-    ("English", "en-us", "Hello! I am Mira. Give me a sentence, and I will say it."),
-    ("Deutsch", "de", "Guten Tag! Schön, dass Sie da sind. Was soll ich für Sie sagen?"),
-    ("Français", "fr-fr", "Bonjour ! Je parle plusieurs langues, et mes lèvres les suivent."),
-    ("Español", "es", "¡Hola! Escribe lo que quieras, y yo lo digo por ti."),
-    ("Italiano", "it", "Buongiorno! Che bella giornata per una passeggiata."),
-    ("Português", "pt-br", "Bom dia! Escreva uma frase, e eu digo para você."),
-)
-"""Button, language, text."""
 SOURCES = {"tts": "voice", "aligned": "transcript", "recognized": "sound"}
 """What tells when the mouth does what, for people."""
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The components that handlers read and write."""
-
-    identity: gr.Radio
-    side: gr.State
-    audio: gr.Audio
-    transcript: gr.Textbox
-    text: gr.Textbox
-    language: gr.Dropdown
-    voice: gr.Dropdown
-    rate: gr.Slider
-    pitch: gr.Slider
-    clip: gr.Radio
-    clip_style: gr.HTML
-    strength: gr.Slider
-    label: gr.Checkbox
-    generate: gr.Button
-    cancel: gr.Button
-    preview: gr.Image
-    video: gr.Video
-    status: gr.HTML
-    timeline: gr.HTML
-    info: gr.JSON
-    files: gr.File
-    downloads: gr.Row
-    mp4: gr.DownloadButton
-    json: gr.DownloadButton
-    csv: gr.DownloadButton
-    wav: gr.DownloadButton
 
 
 def build(studio: Studio) -> None:
     """Lay out the tab inside the Blocks that are being built, and connect its events."""
     with gr.Row(elem_classes="speak", equal_height=False):
         with gr.Column(scale=5, min_width=300, elem_classes="left"):
-            left = _stage(studio)
+            left = stage(studio)
         with gr.Column(scale=6, min_width=300, elem_classes="right"):
-            right = _controls(studio)
+            right = controls(studio)
     parts = Parts(**left, **right, timeline=gr.HTML(label="Timeline", js_on_load=PLAYHEAD))
     _connect(parts, Handlers(studio))
 
@@ -184,7 +141,7 @@ class Handlers:
         """Show another person: portrait and clips."""
         person = self.studio.identity(identity)
         clips = gr.Radio(choices=list(person.clips), value=person.clip().name)
-        return _portrait(person), None, clips, self.clip_style(identity)
+        return portrait(person), None, clips, self.clip_style(identity)
 
 
 def _finished(result: Result, request: Request, studio: Studio, preview: str | None) -> tuple:
@@ -233,153 +190,6 @@ def _facts(info: dict[str, Any]) -> str:
     return f'<div class="status" role="status"><dl class="facts">{items}</dl></div>'
 
 
-def _note(text: str) -> str:
-    return f'<div class="status" role="status"><span class="muted">{text}</span></div>'
-
-
-def _portrait(person: Any) -> str | None:
-    return str(person.preview) if person.preview else None
-
-
-IDLE = "Ready. Write or record something, then press Generate."
-
-
-def _stage(studio: Studio) -> dict[str, Any]:
-    """Her picture, the video over it, and what is going on."""
-    person = studio.identity()
-    name = person.name.capitalize()
-    with gr.Column(elem_classes="stage"):
-        preview = gr.Image(
-            _portrait(person), label="Preview", show_label=False, interactive=False, buttons=[],
-            format="webp", container=False, alt_text=f"{name}, a synthetic person",
-        )  # fmt: skip
-        video = gr.Video(
-            label="Video", show_label=False, interactive=False, autoplay=True, buttons=[],
-            container=False, elem_classes="video",
-        )  # fmt: skip
-    status = gr.HTML(_note(IDLE), label="Status")
-    with gr.Row(visible=False, elem_classes="downloads") as downloads:
-        mp4 = gr.DownloadButton("Download video", size="md", elem_classes="first")
-        json = gr.DownloadButton("Visemes JSON", size="md")
-        csv = gr.DownloadButton("Visemes CSV", size="md")
-        wav = gr.DownloadButton("Voice WAV", size="md")
-    info = gr.JSON(label="Info", visible=False)
-    files = gr.File(label="Files", file_count="multiple", visible=False)
-    return {
-        "preview": preview, "video": video, "status": status, "downloads": downloads,
-        "mp4": mp4, "json": json, "csv": csv, "wav": wav, "info": info, "files": files,
-    }  # fmt: skip
-
-
-def _controls(studio: Studio) -> dict[str, Any]:
-    """Everything that can be chosen."""
-    person = studio.identity()
-    identity = gr.Radio(
-        studio.names, value=person.name, label="Who speaks", visible=len(studio.names) > 1
-    )
-    side = gr.State("")
-    with gr.Tabs(selected="text"):
-        with gr.Tab("Text", id="text") as text_tab:
-            text = _text_side()
-        with gr.Tab("Audio", id="audio") as audio_tab:
-            sound = _audio_side()
-    text_tab.select(lambda: "text", None, side, **PRIVATE)
-    audio_tab.select(lambda: "audio", None, side, **PRIVATE)
-    clip = gr.Radio(
-        list(person.clips), value=person.clip().name, label="How she moves", elem_classes="clips"
-    )
-    clip_style = gr.HTML(padding=False, elem_classes="clip-style")
-    with gr.Row():
-        strength = gr.Slider(
-            0, 1.5, 1, step=0.05, label="Mouth strength", min_width=200, buttons=["reset"]
-        )
-        label = gr.Checkbox(
-            True, label="Write “AI-generated” into the corner", min_width=200,
-            elem_classes="label-switch",
-        )  # fmt: skip
-    with gr.Row(elem_classes="go"):
-        generate = gr.Button("Generate", variant="primary", size="lg", elem_classes="generate")
-        cancel = gr.Button("Cancel", size="lg", interactive=False, elem_classes="cancel")
-    return {
-        "identity": identity, "side": side, **text, **sound, "clip": clip,
-        "clip_style": clip_style, "strength": strength, "label": label,
-        "generate": generate, "cancel": cancel,
-    }  # fmt: skip
-
-
-def _text_side() -> dict[str, Any]:
-    text = gr.Textbox(
-        "", label="Text", lines=4, max_lines=10, max_length=MAX_CHARS, show_label=False,
-        placeholder="What shall she say?",
-    )  # fmt: skip
-    buttons = []
-    with gr.Row(elem_classes="chips"):
-        for name, _, _ in TEXTS:
-            buttons.append(gr.Button(name, size="sm", min_width=60))
-    with gr.Row():
-        language = gr.Dropdown(
-            languages(), value="en-us", label="Language", filterable=True, min_width=160
-        )
-        voice = gr.Dropdown(
-            voices_of("en-us"), value=voices_of("en-us")[0][1], label="Voice", min_width=160,
-            allow_custom_value=True,
-        )  # fmt: skip
-    with gr.Row():
-        rate = gr.Slider(0.5, 2, 1, step=0.05, label="Speed", min_width=160, buttons=["reset"])
-        pitch = gr.Slider(0.5, 2, 1, step=0.05, label="Pitch", min_width=160, buttons=["reset"])
-    language.input(change_language, language, voice, **PRIVATE)
-    for button, (_, code, sentence) in zip(buttons, TEXTS, strict=True):
-        button.click(
-            lambda code=code, sentence=sentence: (sentence, code, change_language(code)),
-            None, [text, language, voice], **PRIVATE,
-        )  # fmt: skip
-    return {"text": text, "language": language, "voice": voice, "rate": rate, "pitch": pitch}
-
-
-def _audio_side() -> dict[str, Any]:
-    audio = gr.Audio(
-        label=f"Recording, up to {MAX_SECONDS // 60} minutes", sources=["upload", "microphone"],
-        type="filepath", buttons=[],
-    )  # fmt: skip
-    transcript = gr.Textbox(
-        "", label="Transcript", lines=2, max_length=MAX_CHARS * 4,
-        info="Optional, English: what the recording says. It makes the lips more exact.",
-    )
-    sound = EXAMPLES / "hello.wav"
-    if sound.is_file():
-        words = sound.with_suffix(".txt").read_text(encoding="utf-8").strip()
-        with gr.Row(elem_classes="chips"):
-            example = gr.Button("Try a recording", size="sm", min_width=60)
-        example.click(lambda: (str(sound), words), None, [audio, transcript], **PRIVATE)
-    return {"audio": audio, "transcript": transcript}
-
-
-def languages() -> list[tuple[str, str]]:
-    """(name, code) of every language with a voice, by name."""
-    named = {v.language: v.name.rsplit(",", 1)[0] for v in reversed(tts.voices())}
-    return sorted((name, code) for code, name in named.items())
-
-
-def voices_of(language: str) -> list[tuple[str, str]]:
-    """(name, id) of the voices of a language; a neural one says what it costs."""
-    return [
-        (
-            f"neural, from the Hub ({voice.licence}: not for commercial use)"
-            if "/" in voice.id
-            else voice.name.rsplit(", ", 1)[-1],
-            voice.id,
-        )
-        for voice in tts.voices()
-        if voice.language == language
-    ]
-
-
-def change_language(language: str) -> Any:
-    """The voices of a language, the first one chosen."""
-    choices = voices_of(language)
-    return gr.Dropdown(choices=choices, value=choices[0][1] if choices else None)
-
-
 def _connect(p: Parts, handlers: Handlers) -> None:
     inputs = [
         p.audio, p.text, p.clip, p.voice, p.rate, p.pitch, p.transcript, p.strength, p.label,
@@ -390,8 +200,8 @@ def _connect(p: Parts, handlers: Handlers) -> None:
     idle = (gr.update(interactive=True), gr.update(interactive=False))
     busy = idle[::-1]
 
-    def portrait(identity: str) -> str | None:
-        return _portrait(handlers.studio.identity(identity))
+    def at_rest(identity: str) -> str | None:
+        return portrait(handlers.studio.identity(identity))
 
     p.generate.click(
         lambda: (*busy, gr.update(visible=False)), None, [*buttons, p.downloads], js=SHOW_STAGE,
@@ -405,11 +215,11 @@ def _connect(p: Parts, handlers: Handlers) -> None:
         [p.video, p.files], [*buttons, p.downloads, p.mp4, p.json, p.csv, p.wav], **PRIVATE,
     )  # fmt: skip
     run.failure(
-        lambda identity: (*idle, portrait(identity), _note(IDLE)),
+        lambda identity: (*idle, at_rest(identity), note(IDLE)),
         p.identity, [*buttons, p.preview, p.status], **PRIVATE,
     )  # fmt: skip
     p.cancel.click(
-        lambda identity: (*idle, portrait(identity), _note("Cancelled. Nothing was kept.")),
+        lambda identity: (*idle, at_rest(identity), note("Cancelled. Nothing was kept.")),
         p.identity, [*buttons, p.preview, p.status], cancels=run, **PRIVATE,
     )  # fmt: skip
     p.identity.change(

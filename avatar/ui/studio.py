@@ -1,6 +1,7 @@
 """The studio behind the page: who can be rendered, one job at a time, and what a job leaves."""
 
 import logging
+import os
 import shutil
 import threading
 import time
@@ -88,7 +89,8 @@ class Studio:
     """Every identity that has been asked for, ready to render, and the worker that reads speech.
 
     Args:
-        gpu: decorates the generator that renders, as ``spaces.GPU`` does on ZeroGPU.
+        gpu: decorates a generator so that it runs where there is a GPU, as ``spaces.GPU`` does:
+            in a forked process, with arguments and results by value.
     """
 
     def __init__(self, gpu: Callable[[Callable], Callable] | None = None):
@@ -99,7 +101,9 @@ class Studio:
         self._identities: dict[str, Identity] = {}
         self._avatars: dict[str, Avatar] = {}
         self._loading, self._picturing = threading.RLock(), threading.Lock()
-        self._render = gpu(self._frames) if gpu else self._frames
+        self._borrow_gpu = gpu(self._frames_on_gpu) if gpu else None
+        # ZeroGPU shows a GPU to this process too, but only lends it to the decorated generator.
+        self._engine = "openvino" if os.environ.get("SPACES_ZERO_GPU") else "auto"
 
     def identity(self, name: str = "") -> Identity:
         """An identity's bundle; the first for an empty name.
@@ -120,7 +124,7 @@ class Studio:
         with self._loading:
             identity = self.identity(name)
             if identity.name not in self._avatars:
-                self._avatars[identity.name] = Avatar(identity, make_engine(identity))
+                self._avatars[identity.name] = Avatar(identity, make_engine(identity, self._engine))
             return self._avatars[identity.name]
 
     def clip_previews(self, name: str = "") -> dict[str, str]:
@@ -161,7 +165,7 @@ class Studio:
             first_frame_s = time.monotonic() - start
             heard = yield from self._speech(request, avatar)
             speech = avatar.speech(heard, strength=request.strength)
-            yield from self._render(avatar.identity.name, speech, request, folder)
+            yield from self._render(avatar, speech, request, folder)
             files = _save_files(speech, folder, avatar.identity.name, not request.audio)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
@@ -190,25 +194,55 @@ class Studio:
         finally:
             call.close()
 
-    def _frames(
+    def _render(
+        self, avatar: Avatar, speech: Speech, request: Request, folder: Path
+    ) -> Iterator[Update]:
+        """Render where there is a GPU to borrow, or else here."""
+        if self._borrow_gpu:
+            try:
+                yield from self._borrow_gpu(avatar.identity.name, speech, request, folder)
+                return
+            except AvatarError:
+                raise
+            except Exception as error:  # a visitor's quota is spent, or no GPU is free
+                log.warning("rendering on the CPU, because the GPU said: %s", error)
+        yield from _frames(avatar, speech, request, folder)
+
+    def _frames_on_gpu(
         self, name: str, speech: Speech, request: Request, folder: Path
     ) -> Iterator[Update]:
-        """Render and encode; on ZeroGPU this runs in a forked process, so all is by value."""
-        start = last = time.monotonic()
-        steps = self.avatar(name).perform(
-            speech, clip=request.clip, out=folder / _video_name(name), label=request.label
-        )
-        try:
-            for step in steps:
-                now = time.monotonic()
-                if step.frame is None or now - last < min(PREVIEW_S + (now - start) / 60, 1):
-                    continue
-                last = now
-                path = _save_picture(folder / f"preview-{step.done}.webp", step.frame)
-                left = (now - start) / step.done * (step.total - step.done)
-                yield Update("Rendering", step.done, step.total, left, path)
-        finally:
-            steps.close()
+        """What ``gpu`` decorates; an engine that was made before the fork would hang in it."""
+        import torch
+
+        avatar = self.avatar(name)
+        if torch.cuda.is_available():
+            avatar = Avatar(avatar.identity, make_engine(avatar.identity, "torch"))
+        yield from _frames(avatar, speech, request, folder)
+
+
+def gpu_seconds(name: str, speech: Speech, request: Request, folder: Path) -> int:
+    """How long a job may need the GPU, for ``spaces.GPU(duration=...)``."""
+    return 15 + round(speech.seconds / 4)
+
+
+def _frames(avatar: Avatar, speech: Speech, request: Request, folder: Path) -> Iterator[Update]:
+    """Render and encode, with a picture now and then."""
+    start = last = time.monotonic()
+    steps = avatar.perform(
+        speech, clip=request.clip, out=folder / _video_name(avatar.identity.name),
+        label=request.label,
+    )  # fmt: skip
+    try:
+        for step in steps:
+            now = time.monotonic()
+            if step.frame is None or now - last < min(PREVIEW_S + (now - start) / 60, 1):
+                continue
+            last = now
+            path = _save_picture(folder / f"preview-{step.done}.webp", step.frame)
+            left = (now - start) / step.done * (step.total - step.done)
+            yield Update("Rendering", step.done, step.total, left, path)
+    finally:
+        steps.close()
 
 
 def _video_name(identity: str) -> str:

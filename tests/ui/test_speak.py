@@ -9,7 +9,8 @@ import pytest
 from avatar.speech import tts
 from avatar.speech.audio import load_sound
 from avatar.speech.visemes import VisemeTrack
-from avatar.ui.speak import TEXTS, Handlers, languages, voices_of
+from avatar.ui.controls import TEXTS, languages, voices_of
+from avatar.ui.speak import Handlers
 
 
 @pytest.fixture

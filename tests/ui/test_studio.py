@@ -1,0 +1,75 @@
+"""The studio where a GPU is lent, as on ZeroGPU: by a decorator that forks."""
+
+import multiprocessing
+import os
+from pathlib import Path
+
+import pytest
+
+from avatar.ui.studio import Request, Result, Studio, Update, gpu_seconds
+
+
+def forked(generator):
+    """Like ``spaces.GPU``: run in a forked process, everything by value."""
+
+    def run(*args):
+        context = multiprocessing.get_context("fork")
+        receiver, sender = context.Pipe(duplex=False)
+
+        def child():
+            for item in generator(*args):
+                sender.send(item)
+            sender.send(os.getpid())
+
+        process = context.Process(target=child)
+        process.start()
+        while not isinstance(item := receiver.recv(), int):
+            yield item
+        assert item != os.getpid()
+        process.join()
+
+    return run
+
+
+def refused(generator):
+    """As when a visitor's quota is spent."""
+
+    def run(*args):
+        raise RuntimeError("You have exceeded your GPU quota")
+        yield
+
+    return run
+
+
+def finished(studio: Studio, folder: Path) -> Result:
+    *updates, result = studio.perform(Request(text="Yes."), folder)
+    assert all(isinstance(update, Update) for update in updates)
+    return result
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_a_job_in_a_forked_process(studio, tmp_path, monkeypatch):
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # pools of threads do not survive a fork
+    forking = Studio(forked)
+    forking.worker = studio.worker
+    monkeypatch.setattr(forking, "_engine", "torch")
+    try:
+        result = finished(forking, tmp_path / "job")
+    finally:
+        torch.set_num_threads(threads)
+    assert result.video.is_file()
+
+
+def test_without_a_free_gpu_the_cpu_renders(studio, tmp_path, caplog):
+    refusing = Studio(refused)
+    refusing.worker = studio.worker
+    result = finished(refusing, tmp_path / "job")
+    assert result.video.is_file() and "quota" in caplog.text
+
+
+def test_seconds_on_the_gpu_follow_the_speech(studio, tmp_path):
+    result = finished(studio, tmp_path / "job")
+    assert 15 <= gpu_seconds("mira", result.speech, Request(text="x"), tmp_path) <= 20
