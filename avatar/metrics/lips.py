@@ -1,8 +1,11 @@
 """Lips read from pixels: how far apart, how far from the truth, and how late.
 
-The reader that finds the 20 mouth points was trained by ``avatar.training.keypoint_reader`` on one
-person, named in its metadata; ``lip_reader.safetensors`` beside this file has read Mira's train
-takes only. On anybody else its figures mean little: look at its error, which stands beside them.
+The reader that finds the 20 mouth points is trained by ``avatar.training.keypoint_reader`` on one
+person, named in its metadata. ``lip_reader.safetensors`` beside this file was trained for 2,500
+steps (21 minutes of a shared core) on Mira's train takes but train_13, train_14 and train_listen_2.
+On those it errs by 0.51 px a point and 0.39 px in the opening (98 pictures), on test_a by 0.53 and
+0.43 px (100), the same when they are blurred. On anybody else its figures may mean little: look at
+its error on the very frames, which stands beside them.
 """
 
 import json

@@ -43,7 +43,7 @@ INNER_PAIRS = ((13, 19), (14, 18), (15, 17))
 class ReaderConfig:
     """How the reader is trained."""
 
-    steps: int = 3_000
+    steps: int = 2_500
     batch: int = 8
     learning_rate: float = 2e-3
     warmup: int = 100
