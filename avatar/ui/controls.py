@@ -74,7 +74,7 @@ def stage(studio: Studio) -> dict[str, Any]:
     with gr.Column(elem_classes="stage"):
         preview = gr.Image(
             portrait(person), label="Preview", show_label=False, interactive=False, buttons=[],
-            format="webp", container=False, alt_text=f"{name}, a synthetic person",
+            container=False, alt_text=f"{name}, a synthetic person",
         )  # fmt: skip
         video = gr.Video(
             label="Video", show_label=False, interactive=False, autoplay=True, buttons=[],

@@ -2,14 +2,18 @@
 
 import logging
 import os
+import shutil
 import threading
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 # Before Gradio is imported: nothing is reported to anybody.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr  # noqa: E402
+from gradio.utils import get_upload_folder  # noqa: E402
 
 from .. import __version__  # noqa: E402
 from ..identity import Identity  # noqa: E402
@@ -85,11 +89,19 @@ def serve(
         demo: a page that is built already.
     """
     demo = demo or build(Studio(gpu))
+    _sweep(Path(get_upload_folder()))
     threading.Thread(target=_warm_up, args=(demo.studio,), daemon=True).start()
     try:
         demo.launch(server_name=host, server_port=port, share=share, **launch_options())
     finally:
         demo.studio.worker.stop()
+
+
+def _sweep(folder: Path) -> None:
+    """Delete what a server that was killed could not delete itself."""
+    for job in folder.glob("avatar-*"):
+        if time.time() - job.stat().st_mtime > KEPT_S:
+            shutil.rmtree(job, ignore_errors=True)
 
 
 def _warm_up(studio: Studio) -> None:

@@ -1,5 +1,6 @@
 """The served page through ``gradio_client``: what other programs see of it."""
 
+import os
 import time
 import wave
 
@@ -8,7 +9,7 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from avatar.ui.page import build
+from avatar.ui.page import _sweep, build
 
 LONG = "This sentence is said again and again, so that there is time to cancel it. " * 12
 
@@ -108,3 +109,12 @@ def test_files_of_the_server_are_not_served(url):
     for path in ("/etc/passwd", "app.py", "avatar/ui/page.py"):
         assert httpx.get(f"{url}gradio_api/file={path}").status_code in (403, 404)
     assert httpx.get(f"{url}monitoring").status_code in (403, 404)
+
+
+def test_what_a_killed_server_left_is_swept(tmp_path):
+    old, new = tmp_path / "avatar-old", tmp_path / "avatar-new"
+    for folder in (old, new):
+        folder.mkdir()
+    os.utime(old, (0, 0))
+    _sweep(tmp_path)
+    assert not old.exists() and new.exists()

@@ -21,7 +21,7 @@ def handlers(studio) -> Handlers:
 def test_a_text_gives_pictures_then_the_video_and_its_files(handlers):
     first, *_, last = handlers.speak(text="Hi.", voice="en-us", strength=0.5)
     assert first[:3] == (None, None, None)
-    assert Path(first[3]).suffix == ".webp"
+    assert Path(first[3]).suffix == ".jpg"
     video, info, files, preview, status, timeline = last
     assert Path(video).read_bytes()[4:8] == b"ftyp"
     assert info["frames"] == pytest.approx(info["seconds"] * 25)
