@@ -148,6 +148,10 @@ class Renderer(nn.Module):
         head = self.paste(self.head_decoder.features(latent), mouth)
         return self.head_decoder.picture(head), self.mouth_decoder.picture(mouth)
 
+    def mouth(self, drawing: Tensor, window: Tensor) -> Tensor:
+        """Render the mouth alone, for training steps of half the cost; arguments as above."""
+        return self.mouth_decoder.picture(self.mouth_features(self.latent(drawing, window)))
+
     def head(self, drawing: Tensor, window: Tensor) -> Tensor:
         """Render the head alone, as at run time: the mouth's last convolution is skipped."""
         latent = self.latent(drawing, window)

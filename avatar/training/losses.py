@@ -9,22 +9,30 @@ SCALES = 3
 """The gradient term looks at the picture at full, half and quarter size."""
 
 
-def smooth_l1(prediction: Tensor, truth: Tensor) -> Tensor:
-    """Smooth L1 over pictures (B, 3, H, W) in [-1, 1] (paper, section 3.2)."""
-    return F.smooth_l1_loss(prediction, truth, beta=BETA)
+def smooth_l1(prediction: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+    """Smooth L1 over pictures (B, 3, H, W) in [-1, 1] (paper, section 3.2).
+
+    Args:
+        prediction: what was rendered.
+        truth: what should have been.
+        weight: (B, 1, H, W), how much each pixel counts.
+    """
+    return (weight * F.smooth_l1_loss(prediction, truth, beta=BETA, reduction="none")).mean()
 
 
-def gradient_loss(prediction: Tensor, truth: Tensor) -> Tensor:
+def gradient_loss(prediction: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
     """L1 between finite differences at several scales: blurred edges cost, flat noise does not.
 
-    Stands in for the perceptual term where no VGG weights are at hand (G18).
+    Stands in for the perceptual term where no VGG weights are at hand (G18). Arguments as those of
+    ``smooth_l1``.
     """
     difference = prediction - truth
     total = difference.new_zeros(())
     for scale in range(SCALES):
         if scale:
-            difference = F.avg_pool2d(difference, 2)
+            difference, weight = F.avg_pool2d(difference, 2), F.avg_pool2d(weight, 2)
         across = difference[..., :, 1:] - difference[..., :, :-1]
         down = difference[..., 1:, :] - difference[..., :-1, :]
-        total = total + across.abs().mean() + down.abs().mean()
+        total = total + (weight[..., :, 1:] * across.abs()).mean()
+        total = total + (weight[..., 1:, :] * down.abs()).mean()
     return total / SCALES

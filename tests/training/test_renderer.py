@@ -41,6 +41,7 @@ def test_held_out_takes_are_never_trained_on(capture):
     shapes = {key: tuple(value.shape) for key, value in item.items()}
     assert shapes == {
         "drawing": (3, 512, 512), "window": (6, 34), "head": (3, 512, 512), "mouth": (3, 512, 512),
+        "head_lips": (1, 512, 512), "mouth_lips": (1, 512, 512),
     }  # fmt: skip
     assert item["drawing"].max() == 1 and item["head"].min() >= -1
 
@@ -117,13 +118,28 @@ def test_rate_warms_up_holds_and_falls(capture, tmp_path):
 
 
 def test_losses_are_zero_for_the_truth_and_edges_cost():
-    truth = torch.zeros(1, 3, 64, 64)
+    truth, weight = torch.zeros(1, 3, 64, 64), torch.ones(1, 1, 64, 64)
     truth[..., 32:] = 1
-    assert smooth_l1(truth, truth) == gradient_loss(truth, truth) == 0
+    assert smooth_l1(truth, truth, weight) == gradient_loss(truth, truth, weight) == 0
     brighter = truth + 0.1
-    assert gradient_loss(brighter, truth) < 1e-6 < smooth_l1(brighter, truth)
+    assert gradient_loss(brighter, truth, weight) < 1e-6 < smooth_l1(brighter, truth, weight)
     blurred = torch.nn.functional.avg_pool2d(truth, 9, 1, 4, count_include_pad=False)
-    assert gradient_loss(blurred, truth) > 0.003
+    assert gradient_loss(blurred, truth, weight) > 0.003
+    elsewhere = weight.clone()
+    elsewhere[..., 16:48] = 0
+    assert gradient_loss(blurred, truth, elsewhere) < 1e-6
+    assert smooth_l1(blurred, truth, elsewhere) < 1e-6
+
+
+def test_the_lip_mask_covers_the_lips_of_both_pictures(capture):
+    dataset = CaptureDataset(capture, DrawingStyle(), 6)
+    item, lips = dataset[0], dataset.samples[0].lips
+    x, y, w, h = capture.mouth_box
+    for name, points in (("head", lips), ("mouth", (lips - (x, y)) * (512 / w, 512 / h))):
+        mask = item[f"{name}_lips"][0]
+        column, row = points.round().astype(int).T
+        assert mask[row, column].min() > 0.5
+        assert 0.005 < mask.mean() < 0.35 and mask[0].max() == 0
 
 
 def test_weights_fit_the_network_strictly(capture, tmp_path):
