@@ -63,7 +63,7 @@ def silence_gate(level: np.ndarray, fps: Fraction) -> np.ndarray:
     threshold = max(np.percentile(level, 10) + 8, np.percentile(level, 95) - 25)
     threshold = min(max(threshold, GATE_FLOOR_DB), GATE_CEILING_DB)
     hold = max(round(HANGOVER_S * fps), 1)
-    is_open = np.convolve(level > threshold, np.ones(2 * hold + 1), mode="same") > 0
+    is_open = np.convolve(level > threshold, np.ones(2 * hold + 1))[hold : hold + len(level)] > 0
     ramp = np.array([0.25, 0.5, 0.25])
     return np.convolve(np.pad(is_open.astype(float), 1, mode="edge"), ramp, mode="valid")
 

@@ -123,3 +123,11 @@ def test_strength():
     assert track.scaled(1.5).values[5, 21] > track.values[5, 21]
     with pytest.raises(AvatarError, match="between 0 and 2"):
         track.scaled(3)
+
+
+@pytest.mark.parametrize("milliseconds", [40, 60, 80, 160, 200])
+def test_the_shortest_sounds_have_a_track(milliseconds):
+    seconds = milliseconds / 1000
+    track = viseme_track(phones(("AA", seconds)), tone(seconds), FPS)
+    assert len(track) == -(-milliseconds // 40)
+    assert track.values[0, NAMES.index("aa")] > 0.9
