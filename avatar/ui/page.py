@@ -129,7 +129,7 @@ def _colophon(person: Identity) -> str:
         f"<div><h2>Limits</h2><p>{MAX_SECONDS // 60} minutes of sound, {MAX_CHARS} characters of "
         f"text, files up to 50 MB. One job at a time; {QUEUE} may wait.</p></div>"
         f"<div><h2>What is kept</h2><p>Uploads and videos are deleted after about an hour, a "
-        "cancelled job at once. What you say or write is not logged and stays on this machine; only "
+        "cancelled job at once. What you say or write is not logged and stays here; only "
         "a neural voice is fetched from the Hugging Face Hub, once. Every MP4 says inside that it "
         f"is AI-generated, by Avatar {__version__}.</p></div></section>"
     )
