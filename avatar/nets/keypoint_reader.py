@@ -4,13 +4,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..face.keypoints import MOUTH
 from .blocks import Conv, Residual
 
 SIZE = 192
 """Height and width of the picture that is read, in pixels."""
 CELL = 4
 """Pixels a cell of the heat maps."""
+POINTS = 20
+"""Mouth points of iBUG-68."""
 
 
 class KeypointReader(nn.Module):
@@ -24,7 +25,7 @@ class KeypointReader(nn.Module):
         self.coarse = nn.Sequential(Conv(64, 96, stride=2), Residual(96))
         self.join_middle = Conv(96 + 64, 64)
         self.join_fine = Conv(64 + 32, 32)
-        self.maps = nn.Conv2d(32, len(MOUTH), 1)
+        self.maps = nn.Conv2d(32, POINTS, 1)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Find the points.

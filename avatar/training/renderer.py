@@ -41,7 +41,7 @@ class TrainingConfig:
     """Without an adversary 1e-3 is stable and some five times faster than the paper's 2e-4."""
     warmup: int = 200
     """Steps over which the rate rises from zero."""
-    constant: float = 0.6
+    constant: float = 0.65
     """Share of the steps before the rate falls linearly to zero."""
     gradient_weight: float = 1.0
     lip_weight: float = 8.0
@@ -74,6 +74,9 @@ class RendererTrainer:
             self.model.parameters(), config.learning_rate, betas=(0.9, 0.99)
         )
         self.dataset = CaptureDataset(capture, DrawingStyle(), net.window)
+        said = np.stack([sample.window for sample in self.dataset.samples])
+        for network in (self.model, self.average.module):
+            network.audio_encoder.standardise(torch.from_numpy(said).to(self.device))
         self.step, self.seconds = 0, 0.0
         run.mkdir(parents=True, exist_ok=True)
         if self.state_path.exists():

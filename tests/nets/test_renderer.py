@@ -149,3 +149,14 @@ def test_training_normalises_as_inference_does():
     norm = InstanceNorm(8)
     assert torch.allclose(norm.train()(x), norm.eval()(x), atol=1e-5)
     assert norm(x).mean().abs() < 1e-5
+
+
+def test_a_standardised_audio_map_varies_with_what_is_said():
+    torch.manual_seed(0)
+    encoder = Renderer().audio_encoder
+    windows = torch.rand(50, 6, 34, generator=torch.Generator().manual_seed(3))
+    assert encoder(windows).std(dim=0).mean() < 0.05
+    encoder.standardise(windows)
+    maps = encoder(windows)
+    assert maps.mean(dim=0).abs().max() < 1e-3
+    assert maps.std(dim=0).mean() == pytest.approx(1, abs=1e-3)
