@@ -110,7 +110,7 @@ def test_the_second_start_uses_the_cache(
     whole = blob.stat().st_size
     os.truncate(blob, 1000)
     np.testing.assert_array_equal(OpenVinoEngine(mira.renderer)(drawings, windows), expected)
-    assert blob.stat().st_size == whole
+    assert blob.stat().st_size > whole / 2  # compiled and kept anew
 
 
 def test_a_cache_that_cannot_be_written_does_no_harm(engine: Engine, tmp_path: Path) -> None:
