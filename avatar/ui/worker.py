@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Generator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ class Worker:
             try:
                 while not answer.done():
                     yield
-                    _wait(answer)
+                    wait([answer], POLL_S)
                 good, value = answer.result()
             except (EOFError, OSError, pickle.UnpicklingError) as error:
                 raise AvatarError("Reading the speech broke down; please try again.") from error
@@ -65,7 +65,8 @@ class Worker:
 
     def start(self) -> None:
         """Start the process ahead of the first call, so that it need not wait for imports."""
-        self._running()
+        with self._busy:  # or a call that begins meanwhile would start a second one
+            self._running()
 
     def stop(self) -> None:
         """End the process, whatever it does."""
@@ -90,13 +91,6 @@ class Worker:
                 env={**os.environ, "PYTHONPATH": paths},
             )
         return self._process
-
-
-def _wait(answer: Future) -> None:
-    try:
-        answer.exception(POLL_S)
-    except TimeoutError:
-        pass
 
 
 def _exchange(process: subprocess.Popen, request: bytes, answer: Future) -> None:
