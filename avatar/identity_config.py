@@ -11,7 +11,7 @@ from .errors import BundleError
 from .face.drawing import DrawingStyle
 from .face.keypoints import GROUPS
 from .nets.renderer import RendererConfig
-from .speech.visemes import NAMES
+from .speech.visemes import NAMES, WINDOW
 from .timing import parse_fps
 
 FORMAT = 1
@@ -94,6 +94,8 @@ class IdentityConfig:
             raise BundleError(f"{CONFIG} cannot be used: {error}.") from error
         if network.k != len(NAMES):
             raise BundleError(f"{CONFIG} asks for {network.k} features, not {len(NAMES)}.")
+        if network.window != WINDOW:
+            raise BundleError(f"{CONFIG} asks for windows of {network.window}, not {WINDOW}.")
         texts = ("licence", "default_background", "default_clip")
         records = ("consent", "training")
         return cls(

@@ -6,30 +6,8 @@ import numpy as np
 
 from ..face.clip import Clip
 from ..face.drawing import DrawingStyle
-from ..speech.visemes import SILENCE
+from ..speech.visemes import windows
 from .engine import Engine
-
-PAST, AHEAD = 3, 2
-"""Frame i sees the features of frames i-3 .. i+2."""
-WINDOW = PAST + 1 + AHEAD
-"""Features that one frame sees."""
-
-
-def windows(values: np.ndarray, start: int, stop: int) -> np.ndarray:
-    """What frames start .. stop-1 see of a track; beyond its ends there is silence.
-
-    Args:
-        values: (T, 34) features.
-        start: first frame.
-        stop: frame after the last.
-
-    Returns:
-        (stop - start, 6, 34) float32.
-    """
-    frames = np.arange(start, stop)[:, None] + np.arange(-PAST, AHEAD + 1)  # (n, 6)
-    inside = (frames >= 0) & (frames < len(values))
-    seen = values[np.clip(frames, 0, len(values) - 1)]
-    return np.where(inside[..., None], seen, SILENCE).astype(np.float32)
 
 
 def render_frames(
@@ -51,9 +29,10 @@ def render_frames(
         (512, 512, 3) uint8 RGB.
     """
     done, size = 0, 1
+    seen = windows(values)
     poses = clip.frame_indices(len(values), start)
     while done < len(values):
         stop = min(done + size, len(values))
         drawings = np.stack([clip.drawing(next(poses), style) for _ in range(done, stop)])
-        yield from engine(drawings, windows(values, done, stop))
+        yield from engine(drawings, np.ascontiguousarray(seen[done:stop]))
         done, size = stop, min(2 * size, engine.batch)

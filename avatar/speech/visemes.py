@@ -29,6 +29,8 @@ NAMES = VISEMES + ARTICULATION
 
 SILENCE = np.eye(len(NAMES), dtype=np.float32)[VISEMES.index("sil")]
 """The row of a closed, silent mouth: what stands before the first and after the last frame."""
+WINDOW = 6
+"""Rows that one picture is made from: frame i sees i-3 .. i+2 (G16)."""
 
 LEAD, LAG = 0.055, 0.045
 """Spread in seconds of a shape's influence before and after it (about 100 ms of anticipation)."""
@@ -210,12 +212,12 @@ def coarticulate(
     return weights / total[:, None], voicing / total
 
 
-def windows(values: np.ndarray, size: int = 6) -> np.ndarray:
+def windows(values: np.ndarray, size: int = WINDOW) -> np.ndarray:
     """Cut a track into what each frame sees: size / 2 frames before it, itself and those after.
 
     Args:
         values: (T, k) float32.
-        size: frames a window; 6 is offsets -3 .. +2 (G16).
+        size: frames a window.
 
     Returns:
         (T, size, k) view, silence beyond both ends.

@@ -5,8 +5,8 @@ import pytest
 
 from avatar.face.clip import Clip
 from avatar.face.drawing import DrawingStyle
-from avatar.render.stream import render_frames, windows
-from avatar.speech.visemes import SILENCE
+from avatar.render.stream import render_frames
+from avatar.speech.visemes import SILENCE, windows
 
 
 class FakeEngine:
@@ -42,8 +42,8 @@ def track(frames: int) -> np.ndarray:
 
 def test_a_frame_sees_three_back_and_two_ahead_and_silence_outside() -> None:
     values = track(10)
-    np.testing.assert_array_equal(windows(values, 5, 6)[0], values[2:8])
-    first, last = windows(values, 0, 1)[0], windows(values, 9, 10)[0]
+    np.testing.assert_array_equal(windows(values)[5], values[2:8])
+    first, last = windows(values)[0], windows(values)[9]
     np.testing.assert_array_equal(first, np.stack([SILENCE] * 3 + list(values[:3])))
     np.testing.assert_array_equal(last, np.stack(list(values[6:]) + [SILENCE] * 2))
 
@@ -54,7 +54,7 @@ def test_batches_see_what_single_frames_see(clip: Clip, frames: int) -> None:
     pictures = list(render_frames(engine, clip, DrawingStyle(), values))
     assert len(pictures) == frames and sum(engine.sizes) == frames
     assert engine.sizes[0] == 1 and max(engine.sizes) <= engine.batch
-    np.testing.assert_array_equal(engine.windows, windows(values, 0, frames))
+    np.testing.assert_array_equal(engine.windows, windows(values))
     for picture, pose in zip(pictures, clip.frame_indices(frames), strict=True):
         np.testing.assert_array_equal(picture[..., 0], clip.drawing(pose, DrawingStyle()))
 
