@@ -17,7 +17,13 @@ def parse_fps(value: str | int | float) -> Fraction:
     Raises:
         ValueError: if the rate is not in 1..240 frames per second.
     """
-    fps = Fraction(str(value)).limit_denominator(1001)
+    try:
+        text = str(value)
+        if "e" in text.lower():  # 1e999999999 would be worked out digit by digit
+            raise ValueError
+        fps = Fraction(text).limit_denominator(1001)
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"expected a frame rate, got {str(value)[:40]!r}") from None
     ntsc = Fraction(round(fps) * 1000, 1001)
     if fps.denominator != 1 and abs(fps - ntsc) < Fraction(1, 200):
         fps = ntsc

@@ -139,6 +139,8 @@ def test_missing_clips_are_named(bundle: Path) -> None:
         ({"network": {"k": 10**9}}, "k in 1..4096"),
         ({"network": {"k": 768}}, "768 features"),
         ({"network": {"window": "6"}}, "window"),
+        ({"network": {"window": 8}}, "windows of 8"),
+        ({"fps": "1e999999999"}, "frame rate"),
         ({"network": {"layers": 99}}, "layers"),
         ({"drawing": {"line_width": 10**6, "iris_radius": 0.2}}, "line_width"),
         ({"drawing": {}}, "line_width"),

@@ -25,7 +25,7 @@ def test_rates_are_read_exactly(text, fps):
     assert parse_fps(text) == fps
 
 
-@pytest.mark.parametrize("text", ["0", "-25", "1000", "fast", "25/0"])
+@pytest.mark.parametrize("text", ["0", "-25", "1000", "fast", "25/0", "", "1e999999999"])
 def test_impossible_rates(text):
-    with pytest.raises((ValueError, ZeroDivisionError)):
+    with pytest.raises(ValueError):
         parse_fps(text)
