@@ -10,6 +10,7 @@
 
 import csv
 import json
+import zipfile
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -21,6 +22,7 @@ import numpy as np
 
 from ..errors import CaptureError
 from ..face.clip import Clip
+from ..face.drawing import SIZE
 from ..speech.audio import load_sound
 from ..speech.phonemes import Phone
 from ..timing import parse_fps
@@ -64,6 +66,8 @@ class Capture:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CaptureError(f"{path} is missing or malformed: {error!r}.") from error
         background = read_image(folder / "background.png")[..., :3]
+        if background.shape[:2] != (SIZE, SIZE):
+            raise CaptureError(f"{folder / 'background.png'} is not {SIZE}x{SIZE}.")
         return cls(folder, fps, (x, y, width, height), camera, intrinsics, background, data)
 
     @property
@@ -103,7 +107,7 @@ class Take:
         try:
             with np.load(path, allow_pickle=False) as data:
                 return {key: data[key].astype(np.float32) for key in KEYS}
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise CaptureError(f"{path} is missing or malformed: {error}.") from error
 
     @cached_property
@@ -124,23 +128,37 @@ class Take:
 
     @property
     def phones(self) -> list[Phone] | None:
-        """Exact phones where the capture has them."""
+        """Exact phones where the capture has them.
+
+        Raises:
+            CaptureError: if their file is malformed.
+        """
         path = self._path(".phones.tsv")
         if not path.exists():
             return None
         with path.open(encoding="utf-8", newline="") as file:
             rows = csv.reader(file, delimiter="\t")
-            return [Phone(float(start), float(end), symbol) for start, end, symbol in rows]
+            try:
+                return [Phone(float(start), float(end), symbol) for start, end, symbol in rows]
+            except ValueError as error:
+                raise CaptureError(f"{path} is malformed: {error}.") from error
 
     @property
     def rendered(self) -> list[int]:
         """Frames whose head picture is at hand, in order."""
         folder = self.capture.folder / "frames" / self.name
-        return sorted(int(path.stem) for path in folder.glob("*.webp"))
+        return sorted(int(path.stem) for path in folder.glob("*.webp") if path.stem.isdecimal())
 
     def head(self, frame: int) -> np.ndarray:
-        """(512, 512, 4) uint8 RGBA of one rendered frame."""
-        return self._picture("frames", frame)
+        """(512, 512, 4) uint8 RGBA of one rendered frame.
+
+        Raises:
+            CaptureError: if it is missing, damaged or of another size.
+        """
+        picture = self._picture("frames", frame)
+        if picture.shape[:2] != (SIZE, SIZE):
+            raise CaptureError(f"Frame {frame} of {self.name} is not {SIZE}x{SIZE}.")
+        return picture
 
     def mouth(self, frame: int) -> np.ndarray | None:
         """(512, 512, 4) uint8 RGBA of the magnified mouth box, or None where it is not at hand."""

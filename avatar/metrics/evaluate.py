@@ -168,7 +168,7 @@ def _score(
     progress = tqdm(pictures, take.name, total=len(values), unit="frame", disable=None)
     for frame, picture in enumerate(progress):
         rendered_lips[frame] = reader.read(picture, box)
-        true = _true_frame(take, frame, picture.shape) if frame in at_hand else None
+        true = _true_frame(take, frame) if frame in at_hand else None
         if true is None:
             continue
         full.add(picture, true)
@@ -185,17 +185,13 @@ def _score(
     )  # fmt: skip
 
 
-def _true_frame(take: Take, frame: int, shape: tuple[int, ...]) -> np.ndarray | None:
+def _true_frame(take: Take, frame: int) -> np.ndarray | None:
     """The true frame over the capture's background, or None with a warning."""
     try:
-        true = take.head_over_background(frame)
+        return take.head_over_background(frame)
     except CaptureError as error:
         log.warning("left out: %s", error)
         return None
-    if true.shape != shape:
-        log.warning("left out: frame %d of %s is not %s", frame, take.name, shape[:2])
-        return None
-    return true
 
 
 def _lip_figures(
