@@ -23,7 +23,6 @@ RIGHT_EYE = tuple(range(36, 42))
 LEFT_EYE = tuple(range(42, 48))
 NOSE_BASE = 33
 INNER_LIP_TOP, INNER_LIP_BOTTOM = 62, 66
-MOUTH_CORNERS = (48, 54)
 
 GROUPS: dict[str, tuple[int, ...]] = {
     "jaw": JAW, "brows": BROWS, "nose": NOSE, "eyes": EYES, "mouth": MOUTH,

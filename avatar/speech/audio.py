@@ -13,10 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from avatar.media import input_arguments, running_ffmpeg
-
 from ..errors import SoundError
 from ..files import replacing
+from ..media import input_arguments, running_ffmpeg
 from ..timing import SAMPLE_RATE
 
 log = logging.getLogger(__name__)
