@@ -22,12 +22,13 @@ import numpy as np
 import torch
 
 from .avatar import Avatar
+from .errors import SoundError
 from .identity import Identity
 from .render.engine import Engine, OpenVinoEngine, TorchEngine, make_engine
-from .render.stream import windows
 from .render.video import write_video
 from .speech import tts
 from .speech.speech import Speech
+from .speech.visemes import windows
 from .timing import SAMPLE_RATE, frame_count
 
 TEXT = (
@@ -47,10 +48,15 @@ def benchmark(identity: Identity, seconds: float = 10.0, patience: float = 1.0) 
         seconds: length of the spoken clip.
         patience: least seconds for which an engine is timed at one batch size, each round.
 
+    Raises:
+        SoundError: if the clip is shorter than a sound may be, 40 ms.
+
     Returns:
         Plain values for JSON: ``machine``; ``video``, the whole way from a sound to an MP4;
         ``engines``, the network alone with its transfers.
     """
+    if not seconds >= 0.04:
+        raise SoundError(f"A clip of {seconds:g} s is too short to measure: take 1 s or more.")
     machine = _machine()  # first: its load should be others' only
     sound = speech_of(seconds)
     # Before the other engines, so that the peak of memory is the product's own.
@@ -167,7 +173,7 @@ def _inputs(identity: Identity, sound: np.ndarray, count: int) -> tuple[np.ndarr
     clip = identity.clip()
     repeated = np.resize(values, (count, values.shape[1]))
     drawings = [clip.drawing(f, identity.config.style) for f in clip.frame_indices(count)]
-    return np.stack(drawings), windows(repeated, 0, count)
+    return np.stack(drawings), np.ascontiguousarray(windows(repeated))
 
 
 def _frames_per_second(

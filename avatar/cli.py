@@ -23,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     options = build_parser().parse_args(arguments)
     try:
+        _check_folder(options.json)
         result = options.run(options)
         if options.json:
             _write_json(options.json, result)
@@ -84,15 +85,17 @@ def _add_speak(verbs: Any) -> None:
 
 def _speak(options: argparse.Namespace) -> dict[str, Any]:
     from .avatar import Avatar
+    from .speech.speech import Speech
 
+    _check_folder(options.visemes)
     avatar = Avatar.load(options.identity, options.revision, engine=options.engine)
-    bars = ProgressBars()
+    bars, source = ProgressBars(), options.audio
+    if source is None:  # spoken here, since ``Avatar.speak`` takes "my talk.mp3" for a file
+        fps = avatar.identity.config.fps
+        source = Speech.from_text(options.text, fps, options.voice, options.rate, options.pitch)
     video = avatar.speak(
-        options.text if options.audio is None else options.audio,
+        source,
         clip=options.clip,
-        voice=options.voice,
-        rate=options.rate,
-        pitch=options.pitch,
         transcript=options.transcript,
         strength=options.strength,
         label=options.label,
@@ -224,6 +227,12 @@ class ProgressBars:
 
 def _short(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _check_folder(path: Path | None) -> None:
+    """Before minutes of work: its result must have a place."""
+    if path is not None and not path.absolute().parent.is_dir():
+        raise AvatarError(f"The folder {path.parent} does not exist.")
 
 
 def _write_json(path: Path, result: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fake_engine import QuickEngine
 
 from avatar import Avatar, AvatarError
 from avatar.avatar import _names_sound
@@ -13,16 +14,6 @@ from avatar.identity import load_identity
 from avatar.media import ffmpeg_exe
 from avatar.speech.audio import save_wav
 from avatar.timing import frame_count
-
-
-class QuickEngine:
-    """Pictures at once, grey by how open the jaw is."""
-
-    name, batch = "quick", 8
-
-    def __call__(self, drawings: np.ndarray, windows: np.ndarray) -> np.ndarray:
-        level = (255 * np.clip(windows[:, 3, 21], 0, 1)).astype(np.uint8)
-        return np.broadcast_to(level[:, None, None, None], (*drawings.shape, 3))
 
 
 @pytest.fixture(scope="module")

@@ -138,6 +138,8 @@ def video_writer(
     path = Path(path)
     if not path.parent.is_dir():
         raise RenderError(f"The folder {path.parent} does not exist.")
+    if path.is_dir():
+        raise RenderError(f"{path} is a folder: give the video a name.")
     if not len(sound):
         raise RenderError("There is no sound to make a video of.")
     with (

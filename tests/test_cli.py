@@ -1,0 +1,116 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake_capture import make_capture
+from fake_engine import QuickEngine
+
+from avatar import Avatar
+from avatar.cli import main
+from avatar.identity import load_identity
+from avatar.speech.audio import save_wav
+from avatar.speech.visemes import VisemeTrack
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mira whose pictures cost nothing: her rendering is tested elsewhere."""
+    mira = Avatar(load_identity("mira"), QuickEngine())
+    monkeypatch.setattr(Avatar, "load", lambda *args, **kwargs: mira)
+
+
+def test_a_process_of_its_own_tells_a_problem_in_one_line() -> None:
+    command = [sys.executable, "-m", "avatar", "speak", "--audio", "missing.wav"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "avatar: The sound file 'missing.wav' does not exist.\n"
+
+
+def test_speak_writes_the_video_the_visemes_and_the_facts(quick: None, tmp_path: Path) -> None:
+    out, facts, visemes = (tmp_path / name for name in ("v.mp4", "v.json", "v.csv"))
+    arguments = ["speak", "--text", "Yes.", "--out", str(out), "--clip", "still"]
+    assert main([*arguments, "--json", str(facts), "--visemes", str(visemes)]) == 0
+    result = json.loads(facts.read_text())
+    assert out.read_bytes()[4:8] == b"ftyp" and result["path"] == str(out)
+    assert result["frames"] == len(VisemeTrack.load(visemes)) == result["seconds"] * 25
+    assert (result["identity"], result["visemes_from"]) == ("mira", "tts")
+
+
+def test_a_text_is_never_taken_for_a_file(quick: None, tmp_path: Path) -> None:
+    out = tmp_path / "v.mp4"
+    assert main(["speak", "--text", "Listen to song.mp3", "--out", str(out)]) == 0
+    assert out.is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--text", "😀🎉"], "The text has no words to say"),
+        (["--text", "Hi.", "--strength", "9"], "Mouth strength should be between 0 and 2"),
+        (["--text", "Hi.", "--rate", "9"], "The rate must be between 0.5 and 2"),
+        (["--text", "Hi.", "--pitch", "nan"], "The pitch must be between 0.5 and 2"),
+        (["--text", "Hi.", "--voice", "klingon"], "There is no voice 'klingon'"),
+        (["--text", "Hi.", "--clip", "dance"], "There is no clip 'dance'"),
+        (["--text", "Hi.", "--json", "/no/such/r.json"], "The folder /no/such does not exist"),
+        (["--text", "Hi.", "--visemes", "/no/such/v.csv"], "The folder /no/such does not exist"),
+        (["--text", "Hi.", "--out", "/no/such/v.mp4"], "The folder /no/such does not exist"),
+        (["--text", "Hi.", "--out", "."], "is a folder"),
+    ],
+)
+def test_problems_are_told_in_one_sentence(
+    quick: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+    arguments: list[str],
+    sentence: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["speak", *arguments]) == 1
+    told = capsys.readouterr()
+    assert told.err.startswith("avatar: ") and told.err.count("\n") == 1 and sentence in told.err
+    assert told.out == "" and not list(tmp_path.iterdir())
+
+
+def test_a_wrong_transcript_is_told(
+    quick: None, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    sound = tmp_path / "hum.wav"
+    save_wav(sound, (0.3 * np.sin(np.arange(16_000) * 0.1)).astype(np.float32))
+    arguments = ["speak", "--audio", str(sound), "--transcript", "Volcanic dinosaurs of Peru"]
+    assert main([*arguments, "--out", str(tmp_path / "v.mp4")]) == 1
+    assert "transcript" in capsys.readouterr().err and list(tmp_path.iterdir()) == [sound]
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan"])
+def test_nothing_is_not_benchmarked(seconds: str, capsys: pytest.CaptureFixture) -> None:
+    assert main(["benchmark", "--seconds", seconds]) == 1
+    assert "too short" in capsys.readouterr().err
+
+
+def test_evaluate_writes_its_figures(tmp_path: Path) -> None:
+    capture = make_capture(tmp_path / "capture", {"test_a": range(4)})
+    report = tmp_path / "scores.json"
+    assert main(["evaluate", "mira", str(capture), "test_a", "--json", str(report)]) == 0
+    wanted = "psnr ssim mouth_psnr mouth_ssim dlip_px dlip_iod offset_frames frames"
+    scores = json.loads(report.read_text())
+    assert set(wanted.split()) <= set(scores) and scores["frames"] == 4
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["dance"], ["speak"], ["speak", "--text", "a", "--audio", "b"], ["train"]]
+)
+def test_wrong_arguments_are_2(arguments: list[str], capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2 and "usage:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["speak", "serve", "train", "evaluate", "benchmark"])
+def test_every_verb_has_help_and_json(verb: str, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([verb, "--help"])
+    assert end.value.code == 0 and "--json FILE" in capsys.readouterr().out
