@@ -6,6 +6,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -122,10 +123,11 @@ def _colophon(person: Identity) -> str:
     subject = person.config.consent.get("statement") or (
         f"{person.name.capitalize()} is a synthetic person: no real one is shown."
     )
+    licence = person.config.licence or "see the model card"
     return (
         '<section class="fineprint colophon">'
-        f"<div><h2>Who this is</h2><p>{subject} The code is Apache-2.0, the person "
-        f"{person.config.licence or 'see the model card'}. Do not use her to deceive.</p></div>"
+        f"<div><h2>Who this is</h2><p>{escape(str(subject))} The code is Apache-2.0, the person "
+        f"{escape(licence)}. Do not use her to deceive.</p></div>"
         f"<div><h2>Limits</h2><p>{MAX_SECONDS // 60} minutes of sound, {MAX_CHARS} characters of "
         f"text, files up to 50 MB. One job at a time; {QUEUE} may wait.</p></div>"
         f"<div><h2>What is kept</h2><p>Uploads and videos are deleted after about an hour, a "
