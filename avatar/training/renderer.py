@@ -41,7 +41,7 @@ class TrainingConfig:
     """Without an adversary 1e-3 is stable and some five times faster than the paper's 2e-4."""
     warmup: int = 200
     """Steps over which the rate rises from zero."""
-    constant: float = 0.65
+    constant: float = 0.6
     """Share of the steps before the rate falls linearly to zero."""
     gradient_weight: float = 1.0
     lip_weight: float = 8.0
