@@ -88,7 +88,9 @@ class Avatar:
         """Make a video of the person saying something.
 
         Args:
-            source: a sound file, a text, a sound (float32 mono at 16 kHz), or a ``Speech``.
+            source: a sound file, a text, a sound (float32 mono at 16 kHz; of other samples
+                ``speech.audio.from_array`` makes one), or a ``Speech``. A text that ends like
+                the name of a sound file, "... talk.mp3", is taken for one.
             clip: head motion, a name or a ``Clip`` of your own; None for the identity's default.
             out: the MP4; None for a new file in the system's temporary folder.
             label: draw a small "AI-generated" into a corner.

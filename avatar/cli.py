@@ -31,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"avatar: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"avatar: {error.strerror or error}: {error.filename or ''}", file=sys.stderr)
+        told = f"{error.strerror}: {error.filename}" if error.filename else error
+        print(f"avatar: {told}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("avatar: interrupted", file=sys.stderr)

@@ -143,7 +143,8 @@ def read_bundle(folder: str | Path) -> Identity:
     if not clips:
         raise BundleError(f"The bundle {folder.name} is missing {CLIPS}/*.safetensors.")
     if config.default_clip and config.default_clip not in clips:
-        raise BundleError(f"The bundle {folder.name} is missing {CLIPS}/{config.default_clip}.")
+        missing = f"{CLIPS}/{config.default_clip}.safetensors"
+        raise BundleError(f"The bundle {folder.name} is missing {missing}.")
     renderer = Renderer(config.network)
     renderer.load_state_dict(_read_weights(folder / WEIGHTS, renderer.state_dict()))
     return Identity(config, renderer.eval().requires_grad_(False), clips, folder)
@@ -162,7 +163,7 @@ def save_identity(
     """Write a bundle, whole or not at all.
 
     Args:
-        folder: where; its parent must exist.
+        folder: where; its parents are made as needed.
         config: what ``config.json`` says.
         renderer: the trained network, built from ``config.network``.
         clips: head motion at the identity's frame rate.
