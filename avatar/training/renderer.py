@@ -8,7 +8,7 @@ Resumes from the run folder, writes a CSV log, sample grids and the averaged wei
 import csv
 import logging
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -74,6 +74,10 @@ class RendererTrainer:
             self.model.parameters(), config.learning_rate, betas=(0.9, 0.99)
         )
         self.dataset = CaptureDataset(capture, DrawingStyle(), net.window)
+        if config.batch > len(self.dataset):
+            raise AvatarError(
+                f"A batch of {config.batch} is more than the {len(self.dataset)} frames there are."
+            )
         said = np.stack([sample.window for sample in self.dataset.samples])
         for network in (self.model, self.average.module):
             network.audio_encoder.standardise(torch.from_numpy(said).to(self.device))
@@ -176,7 +180,7 @@ class RendererTrainer:
     def save(self) -> None:
         """Write state and averaged weights, each whole or not at all."""
         state = {
-            "config": asdict(self.config),
+            "network": self.model.config.to_dict(),
             "step": self.step,
             "seconds": self.seconds,
             "model": self.model.state_dict(),
@@ -191,6 +195,10 @@ class RendererTrainer:
 
     def _resume(self) -> None:
         state = torch.load(self.state_path, map_location=self.device, weights_only=True)
+        if state["network"] != self.model.config.to_dict():
+            raise AvatarError(
+                f"The run in {self.run} trains another network; choose another --run folder."
+            )
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])

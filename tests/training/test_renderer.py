@@ -95,6 +95,14 @@ def test_a_stopped_run_goes_on_where_it_was(capture, tmp_path):
     assert max(difference) < 0.02  # other order and noise, the same state
 
 
+def test_a_run_of_another_network_or_too_large_a_batch_is_told(capture, tmp_path):
+    trainer(capture, tmp_path / "run").save()
+    with pytest.raises(AvatarError, match="trains another network"):
+        RendererTrainer(capture, tmp_path / "run", CONFIG, RendererConfig.table_exact())
+    with pytest.raises(AvatarError, match="batch of 9 is more than the 3 frames"):
+        trainer(capture, tmp_path / "other", replace(CONFIG, batch=9))
+
+
 def test_a_loss_that_is_no_number_keeps_what_was_saved(capture, tmp_path):
     run = trainer(capture, tmp_path / "run", replace(CONFIG, steps=2))
     run.train()
