@@ -100,7 +100,7 @@ Clips of head motion come with it.
 {training["frames"]} rendered frames of the capture's train takes, {training["steps"]:,} steps of
 batch {training["batch"]} on {training["device"]}, {training["hours"]:.1f} hours. Both decoders,
 smooth L1 and an edge term; **no adversary, no oracle, no keypoint mashing yet**, so fine texture
-is soft and the mouth is not proven independent of the head.
+is soft and the mouth is not proven independent of the head. {training.get("note", "")}
 
 ## On takes it never saw
 
