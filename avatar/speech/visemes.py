@@ -27,8 +27,6 @@ ARTICULATION = (
 NAMES = VISEMES + ARTICULATION
 """The 34 channels; the order is a contract with every trained network."""
 
-SILENCE = np.eye(len(NAMES), dtype=np.float32)[VISEMES.index("sil")]
-"""The row of a closed, silent mouth: what stands before the first and after the last frame."""
 WINDOW = 6
 """Rows that one picture is made from: frame i sees i-3 .. i+2 (G16)."""
 
@@ -74,6 +72,10 @@ TARGETS = {
     "kg":  (0.30, 0.50, 0.05, 0.00, 0.0, 0.0, 0.0, 1.0, 0.3),
 }  # fmt: skip
 _TARGETS = np.array([TARGETS[name] for name in VISEMES], np.float32)  # (21, 9)
+
+SILENCE = np.concatenate([np.eye(len(VISEMES))[0], TARGETS["sil"], np.zeros(4)]).astype(np.float32)
+"""The row of a closed, silent mouth, as tracks have it in pauses: what stands before the first and
+after the last frame."""
 
 
 @dataclass(frozen=True)

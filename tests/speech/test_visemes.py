@@ -29,7 +29,12 @@ def phones(*pairs: tuple[str, float]) -> list[Phone]:
 
 def test_names_are_the_contract():
     assert len(NAMES) == 34 and NAMES[0] == "sil" and NAMES[21] == "jaw_open"
-    assert SILENCE[0] == 1 and SILENCE.sum() == 1
+    assert SILENCE[: len(VISEMES)].tolist() == [1] + [0] * 20
+
+
+def test_silence_beyond_the_ends_is_the_silence_of_a_pause():
+    track = viseme_track(phones(("PAU", 1.0)), np.zeros(16_000, np.float32), FPS)
+    assert np.allclose(track.values, SILENCE, atol=1e-6)
 
 
 def test_weights_sum_to_one_and_channels_stay_in_range():
