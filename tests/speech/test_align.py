@@ -63,7 +63,7 @@ def test_alignment_does_not_depend_on_what_came_before(spoken) -> None:
 
 
 def test_unusual_voice_is_not_refused() -> None:
-    sound = np.concatenate([utterance.sound for utterance in speak(TEXT, "en-us+m3")])
+    sound = np.concatenate([utterance.sound for utterance in speak(TEXT, "en-us+f4")])
     assert_covers(align(sound, TEXT), sound)
 
 
