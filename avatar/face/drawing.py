@@ -1,6 +1,6 @@
 """The one rasteriser: keypoints, irises and contour to the line drawing that the renderer sees.
 
-Training, inference and the page all call ``draw``, so that what is shown is what the network gets.
+Training, inference and the page all call it, so that what is shown is what the network gets.
 """
 
 from dataclasses import asdict, dataclass
@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from . import contour as outline
-from .keypoints import COUNT, LEFT_EYE, RIGHT_EYE, UPPER_FACE_LINES
+from .keypoints import COUNT, LEFT_EYE, MOUTH_LINES, RIGHT_EYE, UPPER_FACE_LINES, Line
 
 SIZE = 512
 """Height and width of a drawing, in pixels."""
@@ -59,11 +59,50 @@ def draw(
     image = np.zeros((SIZE, SIZE), np.uint8)
     for stretch in outline.cut(contour, keypoints):
         _polyline(image, stretch, closed=False, width=style.line_width)
-    for line in UPPER_FACE_LINES:
-        _polyline(image, keypoints[list(line.points)], line.closed, style.line_width)
+    _lines(image, keypoints, UPPER_FACE_LINES, style.line_width)
     for eye, iris in zip((RIGHT_EYE, LEFT_EYE), irises, strict=True):
         _iris(image, keypoints[list(eye)], iris, style.iris_radius)
     return image
+
+
+def draw_with_mouth(
+    keypoints: np.ndarray,
+    irises: np.ndarray,
+    contour: np.ndarray,
+    style: DrawingStyle = DrawingStyle(),  # noqa: B008 - frozen
+) -> np.ndarray:
+    """What ``draw`` gives, and lips and jaw: the oracle's drawing (paper, section 3.3).
+
+    Arguments, result and errors as those of ``draw``.
+    """
+    image = draw(keypoints, irises, contour, style)
+    _lines(image, keypoints, MOUTH_LINES, style.line_width)
+    return image
+
+
+def draw_mouth_box(
+    keypoints: np.ndarray,
+    irises: np.ndarray,
+    contour: np.ndarray,
+    box: tuple[int, int, int, int],
+    style: DrawingStyle = DrawingStyle(),  # noqa: B008 - frozen
+) -> np.ndarray:
+    """The mouth box of the oracle's drawing, magnified to the whole canvas (paper, Fig. 4a).
+
+    The points are magnified, not the lines: these keep their width.
+
+    Args:
+        box: x, y, width, height in px; other arguments, result and errors as those of ``draw``.
+    """
+    x, y, width, height = box
+    scale = np.array((SIZE / width, SIZE / height), np.float32)
+    near = ((points - (x, y)) * scale for points in (keypoints, irises, contour))
+    return draw_with_mouth(*near, style)
+
+
+def _lines(image: np.ndarray, keypoints: np.ndarray, lines: tuple[Line, ...], width: int) -> None:
+    for line in lines:
+        _polyline(image, keypoints[list(line.points)], line.closed, width)
 
 
 def _polyline(image: np.ndarray, points: np.ndarray, closed: bool, width: int) -> None:

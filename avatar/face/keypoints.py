@@ -37,3 +37,10 @@ UPPER_FACE_LINES = (
     Line(LEFT_EYE, closed=True),
 )
 """What the renderer's drawing shows of the face: no mouth, no jaw, no chin (G13)."""
+
+MOUTH_LINES = (
+    Line(tuple(range(48, 60)), closed=True),
+    Line(tuple(range(60, 68)), closed=True),
+    Line(JAW, closed=False),
+)
+"""What the oracle's drawings show beside that: lips and jaw."""
