@@ -22,6 +22,7 @@ from ..speech.speech import Speech
 from ..speech.visemes import SILENCE
 from . import lips
 from .image import ImageScore, crop
+from .reader import LIPS, point_reader, reader_error
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +158,7 @@ def _score(
     identity: Identity, take: Take, engine: Engine, values: np.ndarray, source: str
 ) -> Evaluation:
     """Render every frame, since lags are looked for between rendered ones, and compare."""
-    box, reader = take.capture.mouth_box, lips.lip_reader()
+    box, reader = take.capture.mouth_box, point_reader(LIPS)
     full, mouth = ImageScore(), ImageScore()
     clip = take.clip(take.name)
     values = values[: len(clip)]
@@ -202,7 +203,7 @@ def _lip_figures(
     distance = lips.lip_distance(rendered[known], true[known])
     rendered_opening, true_opening = lips.opening(rendered), lips.opening(true)
     correlation = lips.correlation(rendered_opening, true_opening)
-    error = lips.reader_error(true[known], keypoints[known][:, list(MOUTH)])
+    error = reader_error(true[known], keypoints[known][:, list(MOUTH)])
     return {
         "dlip_px": float(distance.mean()),
         "dlip_iod": float((distance / lips.interocular(keypoints[known])).mean()),

@@ -1,4 +1,4 @@
-"""The keypoint reader: a picture of the mouth box to the 20 mouth points of iBUG-68."""
+"""The keypoint reader: a picture of a part of the face to its keypoints."""
 
 import torch
 from torch import Tensor, nn
@@ -6,18 +6,14 @@ from torch.nn import functional as F
 
 from .blocks import Conv, Residual
 
-SIZE = 192
-"""Height and width of the picture that is read, in pixels."""
 CELL = 4
 """Pixels a cell of the heat maps."""
-POINTS = 20
-"""Mouth points of iBUG-68."""
 
 
 class KeypointReader(nn.Module):
-    """A small U-net to one 48x48 heat map a point; the point is the map's centre of mass."""
+    """A small U-net to one heat map a point; the point is the map's centre of mass."""
 
-    def __init__(self):
+    def __init__(self, points: int):
         super().__init__()
         self.stem = Conv(3, 16, stride=2)
         self.fine = nn.Sequential(Conv(16, 32, stride=2), Residual(32))
@@ -25,20 +21,20 @@ class KeypointReader(nn.Module):
         self.coarse = nn.Sequential(Conv(64, 96, stride=2), Residual(96))
         self.join_middle = Conv(96 + 64, 64)
         self.join_fine = Conv(64 + 32, 32)
-        self.maps = nn.Conv2d(32, POINTS, 1)
+        self.maps = nn.Conv2d(32, points, 1)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Find the points.
 
         Args:
-            pictures: (B, 3, 192, 192) RGB in [-1, 1].
+            pictures: (B, 3, H, W) RGB in [-1, 1], sides multiples of 16 px.
 
         Returns:
-            (B, 20, 2) x, y in pixels of the picture, origin at its corner, pixel centres at .5.
+            (B, points, 2) x, y in pixels of the picture, origin at its corner, pixel centres at .5.
         """
-        fine = self.fine(self.stem(pictures))  # (B, 32, 48, 48)
-        middle = self.middle(fine)  # (B, 64, 24, 24)
-        coarse = self.coarse(middle)  # (B, 96, 12, 12)
+        fine = self.fine(self.stem(pictures))  # (B, 32, H/4, W/4)
+        middle = self.middle(fine)  # (B, 64, H/8, W/8)
+        coarse = self.coarse(middle)  # (B, 96, H/16, W/16)
         middle = self.join_middle(torch.cat([_double(coarse), middle], dim=1))
         fine = self.join_fine(torch.cat([_double(middle), fine], dim=1))
         # A mean over cells needs more digits than bfloat16 has.

@@ -1,9 +1,10 @@
-"""Training the keypoint reader on a capture's exact mouth points, to judge lips from pixels.
+"""Training a keypoint reader on a capture's exact keypoints, to judge faces from pixels.
 
-    nice python -m avatar.training.keypoint_reader CAPTURE RUN
+    nice python -m avatar.training.keypoint_reader lip CAPTURE RUN
+    nice python -m avatar.training.keypoint_reader face CAPTURE RUN
 
-Resumes from the run folder, writes a CSV log and ``lip_reader.safetensors``, whose metadata tell
-whose mouth it was trained on and how well it reads takes that it has never seen.
+Resumes from the run folder, writes a CSV log and ``<region>_reader.safetensors``, whose metadata
+tell whose face it was trained on and how well it reads takes that it has never seen.
 """
 
 import argparse
@@ -25,18 +26,17 @@ from tqdm import tqdm
 
 from ..capture.layout import Capture, Take
 from ..errors import AvatarError, CaptureError
-from ..face.keypoints import MOUTH
 from ..files import replacing
-from ..metrics.lips import ReaderError, reader_error
-from ..nets.keypoint_reader import SIZE, KeypointReader
+from ..metrics.image import crop
+from ..metrics.reader import LIPS, UPPER_FACE, ReaderError, Region, reader_error
+from ..nets.keypoint_reader import CELL, KeypointReader
 from .dataset import HELD_OUT
 
 log = logging.getLogger(__name__)
 
 MARGIN = 64
-"""Pixels kept around the mouth box, so that a shifted crop shows skin instead of a border."""
-INNER_PAIRS = ((13, 19), (14, 18), (15, 17))
-"""Upper and lower inner-lip points that face each other, as indices into the 20."""
+"""Pixels kept around the box, so that a shifted crop shows skin instead of a border."""
+REGIONS = {region.name: region for region in (LIPS, UPPER_FACE)}
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class ReaderConfig:
     learning_rate: float = 2e-3
     warmup: int = 100
     opening_weight: float = 2.0
-    """What the three inner-lip distances count beside the 20 points."""
+    """What the distances of the region's pairs count beside its points."""
     ema: float = 0.995
     held_out: tuple[str, ...] = ("train_13", "train_14", "train_listen_2")
     """Takes that are only read for the printed error, beside those named ``test...``."""
@@ -63,63 +63,66 @@ class ReaderConfig:
 
 
 @dataclass(frozen=True)
-class LipSample:
-    """The surroundings of the mouth box in one picture, and where its points are."""
+class ReaderSample:
+    """The surroundings of a region's box in one picture, and where its points are."""
 
     picture: np.ndarray
     """(H, W, 3) uint8 RGB."""
     points: np.ndarray
-    """(20, 2) float32 px of this picture, pixel centres at .5."""
-    box: tuple[int, int]
-    """x, y of the mouth box's corner in this picture."""
+    """(n, 2) float32 px of this picture, pixel centres at .5."""
+    corner: tuple[int, int]
+    """x, y of the box's corner in this picture."""
     scale: float
-    """Size of the read picture over that of the mouth box."""
+    """Size of the read picture over that of the box."""
+    size: tuple[int, int]
+    """Width and height of the read picture."""
 
     def crop(self, warp: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """The 192x192 crop of the mouth box and its points, warped (2, 3) before cropping."""
+        """The picture that is read and its points, warped (2, 3) before cropping."""
         whole = np.vstack([np.eye(2, 3) if warp is None else warp, (0, 0, 1)])
-        x, y = self.box
+        x, y = self.corner
         to_box = np.array([(self.scale, 0, -x * self.scale), (0, self.scale, -y * self.scale)])
         matrix = to_box @ whole
         points = self.points @ matrix[:, :2].T + matrix[:, 2]
         # OpenCV puts pixel centres at whole numbers.
         matrix[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5
         picture = cv2.warpAffine(
-            self.picture, matrix, (SIZE, SIZE), borderMode=cv2.BORDER_REPLICATE
+            self.picture, matrix, self.size, borderMode=cv2.BORDER_REPLICATE
         )
         return picture, points.astype(np.float32)
 
 
-def load_lip_samples(take: Take) -> list[LipSample]:
-    """Read a take's rendered frames; a magnified mouth picture makes a second sample."""
-    x, y, w, h = take.capture.mouth_box
+def load_reader_samples(take: Take, region: Region) -> list[ReaderSample]:
+    """Read a take's rendered frames; a magnified mouth picture makes a second sample of lips."""
+    x, y, w, h = box = region.box(take.capture.mouth_box)
     left, top = max(x - MARGIN, 0), max(y - MARGIN, 0)
-    around = (slice(top, y + h + MARGIN), slice(left, x + w + MARGIN))
+    around = (left, top, x + w + MARGIN - left, y + h + MARGIN - top)
+    place = ((x - left, y - top), region.size[0] / w, region.size)
     samples = []
     for frame in take.rendered:
-        points = take.arrays["landmarks2d"][frame, list(MOUTH)] - (left, top)
+        points = take.arrays["landmarks2d"][frame, list(region.points)] - (left, top)
         try:
             head = take.head_over_background(frame)
-            mouth = take.mouth_over_background(frame)
+            mouth = take.mouth_over_background(frame) if region is LIPS else None
         except CaptureError as error:
             log.warning("left out: %s", error)
             continue
-        place = ((x - left, y - top), SIZE / w)
-        samples.append(LipSample(head[around].copy(), points, *place))
+        samples.append(ReaderSample(crop(head, around).copy(), points, *place))
         if mouth is not None:
             # The same frame rendered with other noise.
-            head[y : y + h, x : x + w] = cv2.resize(mouth, (w, h), interpolation=cv2.INTER_AREA)
-            samples.append(LipSample(head[around].copy(), points, *place))
+            crop(head, box)[:] = cv2.resize(mouth, (w, h), interpolation=cv2.INTER_AREA)
+            samples.append(ReaderSample(crop(head, around).copy(), points, *place))
     return samples
 
 
 def augment(
-    sample: LipSample, config: ReaderConfig, random: np.random.Generator
+    sample: ReaderSample, config: ReaderConfig, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """A varied crop: moved, turned, scaled, blurred, with other light and noise.
 
     Returns:
-        picture (192, 192, 3) float32 in [-1, 1] and points (20, 2).
+        picture (h, w, 3) float32 in [-1, 1] and points (n, 2); what left the picture is sought at
+        its edge.
     """
     centre = sample.points.mean(axis=0)
     angle = random.uniform(-config.turn, config.turn)
@@ -132,22 +135,25 @@ def augment(
     gain = random.uniform(0.8, 1.2) * random.uniform(0.95, 1.05, 3)
     picture = picture * gain + random.uniform(-0.2, 0.2)
     picture = picture + random.normal(0, random.uniform(0, 0.04), picture.shape)
+    edge = CELL / 2
+    points = points.clip(edge, np.subtract(sample.size, edge, dtype=np.float32))
     return picture.clip(-1, 1).astype(np.float32), points
 
 
 class ReaderTrainer:
     """One training run in a folder."""
 
-    def __init__(self, capture: Capture, run: Path, config: ReaderConfig):
+    def __init__(self, region: Region, capture: Capture, run: Path, config: ReaderConfig):
         """Read the capture, and the run's state if it was begun before.
 
         Raises:
             CaptureError: if no take to train on has a rendered frame.
         """
         torch.manual_seed(config.seed)
-        self.capture, self.run, self.config = capture, run, config
+        self.region, self.capture, self.run, self.config = region, capture, run, config
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.model = KeypointReader().to(self.device, memory_format=torch.channels_last)
+        model = KeypointReader(len(region.points))
+        self.model = model.to(self.device, memory_format=torch.channels_last)
         self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(config.ema))
         self.optimiser = torch.optim.AdamW(self.model.parameters(), config.learning_rate)
         names = [n for n in capture.take_names if not n.startswith(HELD_OUT)]
@@ -155,7 +161,7 @@ class ReaderTrainer:
             sample
             for name in names
             if name not in config.held_out
-            for sample in load_lip_samples(capture.take(name))
+            for sample in load_reader_samples(capture.take(name), region)
         ]
         if not self.samples:
             raise CaptureError(f"The capture {capture.folder} has no rendered train frame.")
@@ -172,7 +178,7 @@ class ReaderTrainer:
     @property
     def weights_path(self) -> Path:
         """The averaged weights in half precision, with their error on unseen takes."""
-        return self.run / "lip_reader.safetensors"
+        return self.run / f"{self.region.name}_reader.safetensors"
 
     def train(self) -> Path:
         """Run to the last step; returns the weights' path.
@@ -201,7 +207,8 @@ class ReaderTrainer:
         tests = [n for n in self.capture.take_names if n.startswith(HELD_OUT)]
         result = {}
         for label, names in (("held_out", held_out), ("test", tests)):
-            samples = [s for name in names for s in load_lip_samples(self.capture.take(name))]
+            takes = [self.capture.take(name) for name in names]
+            samples = [s for take in takes for s in load_reader_samples(take, self.region)]
             if samples:
                 result[label] = self._error(samples, blur=0)
                 result[f"{label}_blurred"] = self._error(samples, blur=1.5)
@@ -219,7 +226,8 @@ class ReaderTrainer:
     def _train_step(self, pictures: Tensor, points: Tensor) -> float:
         with torch.autocast(self.device.type, torch.bfloat16):
             found = self.model(pictures.contiguous(memory_format=torch.channels_last))
-        upper, lower = (list(side) for side in zip(*INNER_PAIRS, strict=True))
+        index = self.region.points.index
+        upper, lower = ([index(i) for i in side] for side in zip(*self.region.pairs, strict=True))
         gap = points[:, upper] - points[:, lower]
         found_gap = found[:, upper] - found[:, lower]
         loss = F.smooth_l1_loss(found, points)
@@ -241,7 +249,7 @@ class ReaderTrainer:
         return min(1.0, (step + 1) / self.config.warmup) * (0.505 + 0.495 * cosine)
 
     @torch.no_grad()
-    def _error(self, samples: list[LipSample], blur: float) -> ReaderError:
+    def _error(self, samples: list[ReaderSample], blur: float) -> ReaderError:
         found, truth = [], []
         for sample in samples:
             picture, points = sample.crop()
@@ -292,13 +300,15 @@ class ReaderTrainer:
 def main() -> None:
     """Train from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("region", choices=REGIONS)
     parser.add_argument("capture", type=Path)
     parser.add_argument("run", type=Path)
     parser.add_argument("--steps", type=int, default=ReaderConfig.steps)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO)
     config = ReaderConfig(steps=arguments.steps)
-    ReaderTrainer(Capture.load(arguments.capture), arguments.run, config).train()
+    capture = Capture.load(arguments.capture)
+    ReaderTrainer(REGIONS[arguments.region], capture, arguments.run, config).train()
 
 
 if __name__ == "__main__":

@@ -1,24 +1,7 @@
-import json
-from dataclasses import asdict
-
 import numpy as np
 import pytest
-import torch
-from safetensors.torch import save_file
 
-from avatar.errors import AvatarError
-from avatar.metrics.lips import (
-    LipReader,
-    ReaderError,
-    correlation,
-    interocular,
-    lip_distance,
-    lip_reader,
-    offset_frames,
-    opening,
-    reader_error,
-)
-from avatar.nets.keypoint_reader import KeypointReader
+from avatar.metrics.lips import correlation, interocular, lip_distance, offset_frames, opening
 
 
 def speech_like(frames=200, seed=0):
@@ -82,50 +65,3 @@ def test_correlation_ignores_missing_frames():
     a = np.array([1, 2, np.nan, 4.0])
     assert correlation(a, np.array([2, 4, 100, 8.0])) == pytest.approx(1)
     assert np.isnan(correlation(a, np.ones(4)))
-
-
-def test_reader_error_of_a_shifted_reading():
-    truth = np.random.default_rng(0).uniform(200, 300, (30, 20, 2))
-    error = reader_error(truth + (0.6, 0.8), truth)
-    assert error.points_px == pytest.approx(1)
-    assert error.opening_px == pytest.approx(0)
-    assert error.opening_correlation == pytest.approx(1)
-    assert error.frames == 30
-
-
-def test_the_committed_reader_says_whose_mouth_it_reads_and_how_well():
-    reader = lip_reader()
-    assert "Mira" in reader.subject
-    for label in ("held_out", "test"):
-        assert reader.errors[label].points_px < 1
-        assert reader.errors[label].opening_px < 0.7
-        assert reader.errors[label].opening_correlation > 0.97
-
-
-def test_reading_is_relative_to_the_box_and_scales_with_it():
-    frame = np.random.default_rng(0).integers(0, 255, (512, 512, 3), np.uint8)
-    moved = np.roll(frame, (7, -5), axis=(0, 1))
-    reader = lip_reader()
-    points = reader.read(frame, (164, 259, 192, 192))
-    assert points.shape == (20, 2)
-    assert reader.read(moved, (159, 266, 192, 192)) == pytest.approx(points + (-5, 7), abs=1e-3)
-    wide = reader.read(frame, (100, 100, 384, 384))
-    assert (wide > 100).all() and (wide < 484).all()
-
-
-def test_reader_files_that_cannot_be_used(tmp_path):
-    path = tmp_path / "reader.safetensors"
-    with pytest.raises(AvatarError, match="missing or damaged"):
-        LipReader(path)
-    path.write_bytes(b"no tensors")
-    with pytest.raises(AvatarError, match="missing or damaged"):
-        LipReader(path)
-    torch.manual_seed(0)
-    weights = KeypointReader().state_dict()
-    errors = json.dumps({"held_out": asdict(ReaderError(1.0, 1.0, 0.5, 3))})
-    save_file(weights, path, {"subject": "somebody", "errors": errors})
-    assert LipReader(path).subject == "somebody"
-    weights.pop("maps.bias")
-    save_file(weights, path, {"subject": "somebody", "errors": errors})
-    with pytest.raises(AvatarError, match="missing or damaged"):
-        LipReader(path)

@@ -6,15 +6,14 @@ from fake_capture import BOX, make_capture
 
 from avatar.capture.layout import Capture
 from avatar.errors import CaptureError
-from avatar.metrics.lips import LipReader
+from avatar.metrics.reader import LIPS, UPPER_FACE, PointReader
 from avatar.nets.keypoint_reader import CELL, KeypointReader, _centre_of_mass
 from avatar.training.keypoint_reader import (
-    INNER_PAIRS,
-    LipSample,
     ReaderConfig,
+    ReaderSample,
     ReaderTrainer,
     augment,
-    load_lip_samples,
+    load_reader_samples,
 )
 
 QUICK = ReaderConfig(steps=2, batch=2, held_out=("train_1",), save_every=1)
@@ -33,7 +32,7 @@ def dot_sample(scale=1.0):
     picture[198:203, 148:153] = 255
     points = np.full((20, 2), 160, np.float32)
     points[0] = (150.5, 200.5)
-    return LipSample(picture, points, (64, 64), scale)
+    return ReaderSample(picture, points, (64, 64), scale, (192, 192))
 
 
 def centre(picture):
@@ -67,15 +66,16 @@ def test_augmented_pictures_stay_in_range():
         assert -1 <= picture.min() and picture.max() <= 1
 
 
-def test_inner_pairs_are_opposite_points(capture):
-    points = capture.take("train_0").arrays["landmarks2d"][0, 48:]
-    for upper, lower in INNER_PAIRS:
+@pytest.mark.parametrize("region", [LIPS, UPPER_FACE])
+def test_pairs_are_opposite_points(capture, region):
+    points = capture.take("train_0").arrays["landmarks2d"][0]
+    for upper, lower in region.pairs:
         assert points[upper, 0] == pytest.approx(points[lower, 0], abs=0.1)
         assert points[upper, 1] < points[lower, 1]
 
 
 def test_heads_and_magnified_mouths_are_both_read(capture):
-    train, test = (load_lip_samples(capture.take(name)) for name in ("train_0", "test_a"))
+    train, test = (load_reader_samples(capture.take(name), LIPS) for name in ("train_0", "test_a"))
     assert len(train) == 6 and len(test) == 2
     points = capture.take("train_0").arrays["landmarks2d"][0, 48:]
     for sample in train[:2]:
@@ -98,7 +98,7 @@ def test_heat_maps_to_pixels():
 
 def test_the_network_is_small_and_gives_points_inside_the_picture():
     torch.manual_seed(0)
-    network = KeypointReader()
+    network = KeypointReader(20)
     points = network(torch.rand(2, 3, 192, 192) * 2 - 1)
     assert points.shape == (2, 20, 2)
     assert (points > 0).all() and (points < 192).all()
@@ -106,26 +106,26 @@ def test_the_network_is_small_and_gives_points_inside_the_picture():
 
 
 def test_training_learns_resumes_and_tells_its_error(capture, tmp_path):
-    trainer = ReaderTrainer(capture, tmp_path / "run", QUICK)
+    trainer = ReaderTrainer(LIPS, capture, tmp_path / "run", QUICK)
     assert len(trainer.samples) == 6  # neither test_a nor the held-out take
     weights = trainer.train()
-    again = ReaderTrainer(capture, tmp_path / "run", QUICK)
+    again = ReaderTrainer(LIPS, capture, tmp_path / "run", QUICK)
     assert again.step == 2
-    reader = LipReader(weights)
+    reader = PointReader(LIPS, weights)
     assert reader.subject == "a cartoon"
     assert reader.errors["held_out"].frames == 4 and reader.errors["test"].frames == 2
     assert weights.stat().st_size < 2_000_000
 
 
 def test_a_resumed_run_sees_what_an_unbroken_one_sees(capture, tmp_path):
-    one, other = (ReaderTrainer(capture, tmp_path / name, QUICK) for name in "ab")
+    one, other = (ReaderTrainer(LIPS, capture, tmp_path / name, QUICK) for name in "ab")
     one.step = other.step = 7
     for a, b in zip(one._batch(), other._batch(), strict=True):
         assert torch.equal(a, b)
 
 
 def test_repeated_steps_on_one_batch_lower_the_loss(capture, tmp_path):
-    trainer = ReaderTrainer(capture, tmp_path / "run", QUICK)
+    trainer = ReaderTrainer(LIPS, capture, tmp_path / "run", QUICK)
     trainer.config = ReaderConfig(steps=100, batch=2, warmup=1)
     batch = trainer._batch()
     losses = [trainer._train_step(*batch) for _ in range(12)]
@@ -135,4 +135,4 @@ def test_repeated_steps_on_one_batch_lower_the_loss(capture, tmp_path):
 def test_a_capture_without_train_frames_is_refused(tmp_path):
     capture = Capture.load(make_capture(tmp_path / "empty", {"test_a": range(1)}))
     with pytest.raises(CaptureError, match="no rendered train frame"):
-        ReaderTrainer(capture, tmp_path / "run", QUICK)
+        ReaderTrainer(LIPS, capture, tmp_path / "run", QUICK)
