@@ -1,6 +1,7 @@
-"""Training samples: drawing, features, head and mouth picture of every rendered train frame."""
+"""Training samples: what a frame looks like, what is said in it, and how it is drawn."""
 
 import logging
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -8,11 +9,10 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from ..capture.layout import Capture, Take
 from ..errors import CaptureError
-from ..face.drawing import DrawingStyle, draw
+from ..face.drawing import DrawingStyle, draw, draw_mouth_box, draw_with_mouth
 from ..face.keypoints import MOUTH
 from ..speech.speech import Speech
 from ..speech.visemes import VisemeTrack, viseme_track, windows
@@ -21,24 +21,39 @@ log = logging.getLogger(__name__)
 
 HELD_OUT = "test"
 """Takes whose name begins so are never trained on."""
+Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One rendered frame, decoded."""
+    """One frame, rendered or synthetic."""
 
     take: str
     frame: int
-    drawing: np.ndarray
-    """(512, 512) uint8."""
+    keypoints: np.ndarray
+    """(68, 2) float32 px of the head picture."""
+    irises: np.ndarray
+    """(2, 2) float32 px."""
+    contour: np.ndarray
+    """(M, 2) float32 px."""
     window: np.ndarray
-    """(6, 34) float32."""
+    """(frames, k) float32 speech features."""
     head: np.ndarray
     """(512, 512, 3) uint8 RGB."""
     mouth: np.ndarray
     """(512, 512, 3) uint8 RGB, the mouth box magnified."""
-    lips: np.ndarray
-    """(20, 2) float32 px of the head picture: where the loss looks closest, nothing else."""
+
+
+def train_takes(capture: Capture) -> list[Take]:
+    """The takes that may be trained on.
+
+    Raises:
+        CaptureError: if there is none.
+    """
+    names = [name for name in capture.take_names if not name.startswith(HELD_OUT)]
+    if not names:
+        raise CaptureError(f"The capture {capture.folder} has no take to train on.")
+    return [capture.take(name) for name in names]
 
 
 def take_track(take: Take) -> VisemeTrack:
@@ -49,7 +64,7 @@ def take_track(take: Take) -> VisemeTrack:
     return viseme_track(phones, take.sound, take.capture.fps)
 
 
-def load_samples(take: Take, style: DrawingStyle, window: int) -> list[Sample]:
+def load_samples(take: Take, window: int) -> list[Sample]:
     """Decode every rendered frame of a take that has a mouth picture."""
     features = windows(take_track(take).values, window)
     arrays = take.arrays
@@ -63,63 +78,86 @@ def load_samples(take: Take, style: DrawingStyle, window: int) -> list[Sample]:
         except CaptureError as error:
             log.warning("left out: %s", error)
             return None
-        drawing = draw(
-            arrays["landmarks2d"][frame], arrays["iris2d"][frame], arrays["contour"][frame], style
-        )
-        lips = arrays["landmarks2d"][frame, list(MOUTH)]
-        return Sample(take.name, frame, drawing, features[frame], head, mouth, lips)
+        return Sample(
+            take.name, frame, arrays["landmarks2d"][frame], arrays["iris2d"][frame],
+            arrays["contour"][frame], features[frame], head, mouth,
+        )  # fmt: skip
 
     with ThreadPoolExecutor() as pool:
         return [sample for sample in pool.map(load, take.rendered) if sample is not None]
 
 
-class CaptureDataset(Dataset):
-    """All train frames of a capture, held decoded in memory (about 2 MB a frame)."""
+def load_capture(capture: Capture, window: int) -> list[Sample]:
+    """All rendered train frames, decoded: about 1.6 MB a frame.
 
-    def __init__(self, capture: Capture, style: DrawingStyle, window: int):
-        """Decode the capture.
-
-        Raises:
-            CaptureError: if no train take has a rendered frame.
-        """
-        self.samples: list[Sample] = []
-        self.box = capture.mouth_box
-        for name in capture.take_names:
-            if not name.startswith(HELD_OUT):
-                self.samples += load_samples(capture.take(name), style, window)
-        if not self.samples:
-            raise CaptureError(f"The capture {capture.folder} has no rendered train frame.")
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    def __getitem__(self, index: int) -> dict[str, Tensor]:
-        """drawing (3, 512, 512) in [0, 1]; window (6, k); head, mouth (3, 512, 512) in [-1, 1];
-        head_lips, mouth_lips (1, 512, 512) in [0, 1]: 1 on and around the lips."""
-        sample = self.samples[index]
-        x, y, w, h = self.box
-        size = sample.mouth.shape[1]
-        drawing = torch.from_numpy(sample.drawing).float().div(255)
-        return {
-            "drawing": drawing.expand(3, -1, -1),
-            "window": torch.from_numpy(sample.window.copy()),
-            "head": _to_tensor(sample.head),
-            "mouth": _to_tensor(sample.mouth),
-            "head_lips": _lip_mask(sample.lips, sample.head.shape[1]),
-            "mouth_lips": _lip_mask((sample.lips - (x, y)) * (size / w, size / h), size),
-        }
+    Raises:
+        CaptureError: if no train take has a rendered frame.
+    """
+    samples = [s for take in train_takes(capture) for s in load_samples(take, window)]
+    if not samples:
+        raise CaptureError(f"The capture {capture.folder} has no rendered train frame.")
+    return samples
 
 
-def _to_tensor(picture: np.ndarray) -> Tensor:
-    """(H, W, 3) uint8 to (3, H, W) float32 in [-1, 1]."""
-    return torch.from_numpy(picture).permute(2, 0, 1).float().div(127.5).sub(1)
+def renderer_item(sample: Sample, box: Box, style: DrawingStyle) -> dict[str, Tensor]:
+    """drawing (1, 512, 512) uint8; window (frames, k); and what ``pictures_item`` gives."""
+    drawing = draw(sample.keypoints, sample.irises, sample.contour, style)
+    return {
+        "drawing": torch.from_numpy(drawing)[None],
+        "window": torch.from_numpy(sample.window.copy()),
+    } | pictures_item(sample, box)
+
+
+def oracle_item(sample: Sample, box: Box, style: DrawingStyle) -> dict[str, Tensor]:
+    """drawing, mouth_drawing (1, 512, 512) uint8; and what ``pictures_item`` gives."""
+    parts = (sample.keypoints, sample.irises, sample.contour)
+    return {
+        "drawing": torch.from_numpy(draw_with_mouth(*parts, style))[None],
+        "mouth_drawing": torch.from_numpy(draw_mouth_box(*parts, box, style))[None],
+    } | pictures_item(sample, box)
+
+
+def pictures_item(sample: Sample, box: Box) -> dict[str, Tensor]:
+    """head, mouth (3, 512, 512) uint8; head_lips, mouth_lips (1, 512, 512) uint8: 255 on and
+    around the lips, where the loss looks closest."""
+    x, y, w, h = box
+    lips, size = sample.keypoints[list(MOUTH)], sample.mouth.shape[1]
+    magnified = (lips - (x, y)) * (size / w, size / h)
+    return {
+        "head": torch.from_numpy(sample.head).permute(2, 0, 1),
+        "mouth": torch.from_numpy(sample.mouth).permute(2, 0, 1),
+        "head_lips": _lip_mask(lips, sample.head.shape[1]),
+        "mouth_lips": _lip_mask(magnified, size),
+    }
+
+
+def collate(items: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Stack items to a batch."""
+    return {key: torch.stack([item[key] for item in items]) for key in items[0]}
+
+
+def unit(drawing: Tensor) -> Tensor:
+    """uint8 to float32 in [0, 1]."""
+    return drawing.float().div(255)
+
+
+def signed(picture: Tensor) -> Tensor:
+    """uint8 to float32 in [-1, 1]."""
+    return picture.float().div(127.5).sub(1)
+
+
+def grid(columns: Sequence[Sequence[Tensor]]) -> np.ndarray:
+    """Pictures (3, H, W) in [-1, 1], column by column, as one uint8 RGB picture of half size."""
+    whole = torch.cat([torch.cat(list(column), dim=1) for column in columns], dim=2)
+    picture = whole.float().cpu().add(1).mul(127.5).clamp(0, 255).byte().permute(1, 2, 0).numpy()
+    return cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
 
 
 def _lip_mask(lips: np.ndarray, size: int) -> Tensor:
-    """(1, size, size) float32: 1 inside the lips' outline and near it, falling softly to 0."""
-    mask = np.zeros((size, size), np.float32)
+    """(1, size, size) uint8: 255 inside the lips' outline and near it, falling softly to 0."""
+    mask = np.zeros((size, size), np.uint8)
     hull = cv2.convexHull(np.round(lips).astype(np.int32))
-    cv2.fillConvexPoly(mask, hull, 1.0)
+    cv2.fillConvexPoly(mask, hull, 255)
     margin = 0.15 * float(np.ptp(lips[:, 0]))
-    cv2.polylines(mask, [hull], True, 1.0, thickness=max(round(2 * margin), 1))
+    cv2.polylines(mask, [hull], True, 255, thickness=max(round(2 * margin), 1))
     return torch.from_numpy(cv2.blur(mask, (2 * int(margin / 2) + 1,) * 2))[None]

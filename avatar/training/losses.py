@@ -1,12 +1,95 @@
-"""What the pictures are compared by."""
+"""What the pictures are compared by: smooth L1, edges, adversary and features (G17, G18)."""
 
-from torch import Tensor
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
 from torch.nn import functional as F
+
+from ..nets.discriminator import PatchDiscriminator
+from .adversarial import discriminator_loss, feature_matching, generator_loss
+from .perceptual import load_perceptual
 
 BETA = 0.05
 """Smooth L1 is quadratic below this difference (pictures run from -1 to 1): about render noise."""
 SCALES = 3
 """The gradient term looks at the picture at full, half and quarter size."""
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """What each term counts; the paper gives none (G17), these are Pix2PixHD's ratios."""
+
+    smooth_l1: float = 1.0
+    gradient: float = 1.0
+    lips: float = 8.0
+    """How much more than others the pixels on and around the lips count in these two."""
+    adversarial: float = 0.1
+    features: float = 1.0
+    """Of VGG-19, or of the discriminator where VGG's weights cannot be fetched (G18)."""
+    width: int = 32
+    """Channels of the discriminators' first layer."""
+
+
+class PictureLoss:
+    """The losses of one picture, head or mouth, and its discriminator."""
+
+    def __init__(self, name: str, weights: LossWeights, condition: int = 0):
+        """Make the discriminator, and fetch VGG where it can be had.
+
+        Args:
+            name: of the picture.
+            weights: what the terms count.
+            condition: channels of the drawing that the discriminator sees too; 0: none (G19).
+        """
+        self.name, self.weights, self.conditional = name, weights, bool(condition)
+        self.discriminator = PatchDiscriminator(3 + condition, weights.width)
+        self.vgg = load_perceptual() if weights.features else None
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """What is trained beside the generator."""
+        return {f"{self.name}_discriminator": self.discriminator}
+
+    def regression(self, picture: Tensor, truth: Tensor, lips: Tensor) -> dict[str, Tensor]:
+        """Smooth L1 and edges.
+
+        Args:
+            picture: (B, 3, H, W) what was rendered, in [-1, 1].
+            truth: (B, 3, H, W) what should have been.
+            lips: (B, 1, H, W) in [0, 1], 1 on and around the lips.
+
+        Returns:
+            One term by the picture's name.
+        """
+        weight = 1 + self.weights.lips * lips
+        loss = self.weights.smooth_l1 * smooth_l1(picture, truth, weight)
+        return {self.name: loss + self.weights.gradient * gradient_loss(picture, truth, weight)}
+
+    def adversarial(self, picture: Tensor, truth: Tensor, drawing: Tensor) -> dict[str, Tensor]:
+        """What the generator pays to the discriminator, and the difference of features.
+
+        Arguments as those of ``regression``; ``drawing`` (B, c, H, W) is the condition.
+        """
+        self.discriminator.requires_grad_(False)
+        score, found = self._judge(picture, drawing)
+        terms = {f"{self.name}_adversarial": self.weights.adversarial * generator_loss(score)}
+        if self.vgg is not None:
+            features = self.vgg(picture, truth)
+        else:
+            features = feature_matching(self._judge(truth, drawing)[1], found)
+        self.discriminator.requires_grad_(True)
+        return terms | {f"{self.name}_features": self.weights.features * features}
+
+    def discriminator_loss(self, picture: Tensor, truth: Tensor, drawing: Tensor) -> Tensor:
+        """What the discriminator pays; no gradient reaches the picture."""
+        real, _ = self._judge(truth, drawing)
+        fake, _ = self._judge(picture.detach(), drawing)
+        return discriminator_loss(real, fake)
+
+    def _judge(self, picture: Tensor, drawing: Tensor) -> tuple[Tensor, list[Tensor]]:
+        seen = torch.cat([picture, drawing], dim=1) if self.conditional else picture
+        return self.discriminator(seen)
 
 
 def smooth_l1(prediction: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
@@ -23,8 +106,7 @@ def smooth_l1(prediction: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
 def gradient_loss(prediction: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
     """L1 between finite differences at several scales: blurred edges cost, flat noise does not.
 
-    Stands in for the perceptual term where no VGG weights are at hand (G18). Arguments as those of
-    ``smooth_l1``.
+    Before the adversary joins it alone keeps edges sharp. Arguments as those of ``smooth_l1``.
     """
     difference = prediction - truth
     total = difference.new_zeros(())

@@ -1,0 +1,131 @@
+"""Training the oracle: the mouth network first, then the head network around its pictures."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from ..capture.layout import Capture
+from ..errors import AvatarError
+from ..face.drawing import DrawingStyle
+from ..nets.oracle import Oracle, OracleConfig
+from .dataset import Sample, collate, grid, oracle_item, signed, unit
+from .losses import LossWeights, PictureLoss
+from .pictures import PictureSchedule, PictureTrainer
+
+PARTS = ("mouth", "head")
+"""In the order in which they are trained: the head network sees the mouth network's pictures."""
+
+
+@dataclass(frozen=True)
+class OracleTraining:
+    """How each of the two networks is trained (G20)."""
+
+    schedule: PictureSchedule = field(default_factory=lambda: PictureSchedule(4_000, batch=2))
+    weights: LossWeights = field(default_factory=LossWeights)
+
+
+class OracleTrainer(PictureTrainer):
+    """One of the oracle's networks."""
+
+    def __init__(
+        self,
+        part: str,
+        samples: list[Sample],
+        run: Path,
+        training: OracleTraining,
+        config: OracleConfig,
+        mouth_weights: Path | None = None,
+    ):
+        """Make the run; see ``PictureTrainer``.
+
+        Args:
+            part: "mouth" or "head".
+            samples: rendered frames, decoded.
+            run: folder of the run.
+            training: how.
+            config: what the oracle is built of.
+            mouth_weights: of the trained mouth network; the head needs them.
+        """
+        torch.manual_seed(training.schedule.seed)
+        self.oracle, self.part, self.data = Oracle(config), part, samples
+        losses = [PictureLoss(part, training.weights, condition=3 if part == "head" else 1)]
+        if part == "head":
+            if mouth_weights is None:
+                raise AvatarError("The oracle's head is trained after its mouth.")
+            self.oracle.mouth.load_state_dict(load_file(mouth_weights))
+        networks = {part: getattr(self.oracle, part)}
+        description = {"part": part, "oracle": config.to_dict()} | asdict(training.weights)
+        super().__init__(run, training.schedule, networks, losses, description)
+        self.oracle.mouth.to(self.device)
+
+    def batch(self, step: int) -> dict[str, Tensor]:
+        """Frames drawn at random."""
+        random = np.random.default_rng((self.schedule.seed, step))
+        picks = random.integers(len(self.data), size=self.schedule.batch)
+        return collate([self._item(self.data[i]) for i in picks])
+
+    def train_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Improve the network, and its adversary once that has joined."""
+        with self.autocast():
+            seen = self._input(batch)
+            picture = self.networks[self.part](seen)
+        return self.improve({self.part: picture}, batch, {self.part: seen})
+
+    @torch.no_grad()
+    def samples(self) -> np.ndarray:
+        """Truth over prediction for four frames."""
+        columns = []
+        for index in np.linspace(0, len(self.data) - 1, 4).astype(int):
+            item = self._item(self.data[index])
+            batch = {key: value[None].to(self.device) for key, value in item.items()}
+            picture = self.average.module(self._input(batch))
+            columns.append([signed(item[self.part]), picture[0].cpu()])
+        return grid(columns)
+
+    def _item(self, sample: Sample) -> dict[str, Tensor]:
+        return oracle_item(sample, self.oracle.config.mouth_box, DrawingStyle())
+
+    def _input(self, batch: dict[str, Tensor]) -> Tensor:
+        """What the network of this part sees."""
+        if self.part == "mouth":
+            return unit(batch["mouth_drawing"])
+        with torch.no_grad():
+            mouth = self.oracle.mouth(unit(batch["mouth_drawing"]))
+        return self.oracle.composite(unit(batch["drawing"]), mouth)
+
+
+def train_oracle(
+    samples: list[Sample], run: Path, training: OracleTraining, config: OracleConfig
+) -> tuple[Path, Path]:
+    """Train both networks, each going on where an earlier run stopped.
+
+    Returns:
+        Paths of the mouth's and the head's weights.
+    """
+    mouth = OracleTrainer("mouth", samples, run / "mouth", training, config).train()
+    head = OracleTrainer("head", samples, run / "head", training, config, mouth).train()
+    return mouth, head
+
+
+def load_oracle(run: Path, config: OracleConfig) -> Oracle:
+    """The trained oracle of a run folder, in evaluation mode, on the CPU.
+
+    Raises:
+        AvatarError: if it is not trained yet.
+    """
+    oracle = Oracle(config)
+    for part in PARTS:
+        path = run / part / f"{part}.safetensors"
+        if not path.exists():
+            raise AvatarError(f"The oracle in {run} is not trained yet: {path.name} is missing.")
+        getattr(oracle, part).load_state_dict(load_file(path))
+    return oracle.eval().requires_grad_(False)
+
+
+def capture_config(capture: Capture) -> OracleConfig:
+    """The oracle of a capture: its mouth box, our widths."""
+    return OracleConfig(mouth_box=capture.mouth_box)

@@ -1,0 +1,378 @@
+"""What all trainings share: the loop, the schedule, resuming, logs, and what may go wrong.
+
+A run is a folder. ``state_<step>/`` holds everything that a killed run needs to go on, in shards of
+safetensors, written whole or not at all; ``log.csv`` and ``tensorboard/`` hold the losses,
+``samples_<step>.jpg`` pictures, ``<network>.safetensors`` the averaged weights.
+"""
+
+import csv
+import json
+import logging
+import re
+import secrets
+import shutil
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm import tqdm
+
+from ..errors import AvatarError
+from ..files import replacing
+
+log = logging.getLogger(__name__)
+
+SHARD_BYTES = 12 << 20
+"""Largest file of a saved state: some machines only hand back small files."""
+MOST_BAD = 10
+"""Batches in a row whose loss is not a number, after which training stops."""
+PREFETCHED = 4
+"""Batches that are made ready while the network works."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast; every value is our choice where the paper gives none (G17)."""
+
+    steps: int
+    batch: int = 1
+    learning_rate: float = 2e-4
+    """Of Adam, for every network (paper, section 4.2)."""
+    warmup: int = 200
+    """Steps over which the rate rises from zero."""
+    constant: float = 0.6
+    """Share of the steps before the rate falls linearly to zero."""
+    ema: float = 0.998
+    """Decay of the averaged weights that are kept."""
+    seed: int = 0
+    log_every: int = 50
+    sample_every: int = 1_000
+    save_every: int = 500
+
+    def share(self, step: int) -> float:
+        """Share of the learning rate at a step: warm-up, constant, linear decay."""
+        hold = self.constant * self.steps
+        decay = min(1.0, (self.steps - step) / max(self.steps - hold, 1))
+        return min(1.0, (step + 1) / max(self.warmup, 1)) * max(decay, 0.01)
+
+
+class NotFiniteError(ArithmeticError):
+    """A loss or gradient is not a number: the batch changes nothing."""
+
+
+class Trainer(ABC):
+    """One training run in a folder.
+
+    A subclass builds its networks, calls ``__init__``, and says what a batch is, what a step does
+    and what a sample picture shows. Batches and noise depend on seed and step alone, so that a
+    resumed run goes on as it would have.
+    """
+
+    def __init__(
+        self,
+        run: Path,
+        schedule: Schedule,
+        networks: dict[str, nn.Module],
+        description: dict[str, Any],
+    ):
+        """Move the networks to the device, make their optimisers, resume if there is a state.
+
+        Args:
+            run: folder of the run.
+            schedule: how long and how fast.
+            networks: trained networks by name; the first is the one whose average is kept.
+            description: what is trained, as plain values; a state of another is refused.
+
+        Raises:
+            AvatarError: if the folder's state is of another network, or damaged.
+        """
+        self.run, self.schedule, self.description = run, schedule, description
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        # GPUs convolve fastest with channels last; these small nets on a CPU do not.
+        on_gpu = self.device.type == "cuda"
+        layout = torch.channels_last if on_gpu else torch.contiguous_format
+        self.networks = {
+            name: network.to(self.device, memory_format=layout)
+            for name, network in networks.items()
+        }
+        self.kept = next(iter(networks))
+        average = get_ema_multi_avg_fn(schedule.ema)
+        self.average = AveragedModel(self.networks[self.kept], multi_avg_fn=average)
+        self.optimisers = {
+            name: torch.optim.Adam(network.parameters(), schedule.learning_rate, (0.5, 0.999))
+            for name, network in self.networks.items()
+        }
+        self.step, self.seconds, self.waited, self._bad = 0, 0.0, 0.0, 0
+        run.mkdir(parents=True, exist_ok=True)
+        for unfinished in run.glob(".state.*"):  # of a process killed while it saved
+            shutil.rmtree(unfinished, ignore_errors=True)
+        if states := _states(run):
+            self._resume(states[-1])
+
+    @abstractmethod
+    def batch(self, step: int) -> dict[str, Tensor]:
+        """The batch of a step, a function of it alone; called from other threads."""
+
+    @abstractmethod
+    def train_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Improve the networks by one batch; returns the losses to log.
+
+        Raises:
+            NotFiniteError: if a loss is not a number; then nothing should have changed.
+        """
+
+    @abstractmethod
+    def samples(self) -> np.ndarray:
+        """A picture (H, W, 3) uint8 RGB that shows how far the averaged network is."""
+
+    @property
+    def weights_path(self) -> Path:
+        """The averaged weights of the kept network."""
+        return self.run / f"{self.kept}.safetensors"
+
+    @property
+    def busy(self) -> float:
+        """Share of the time in which the networks did not wait for data, since the start."""
+        return 1 - self.waited / self.seconds if self.seconds else 1.0
+
+    def learning_rate(self, name: str) -> float:
+        """Of a network, at this step."""
+        return self.schedule.learning_rate * self.schedule.share(self.step)
+
+    def autocast(self) -> torch.autocast:
+        """Multiply in bfloat16."""
+        return torch.autocast(self.device.type, torch.bfloat16)
+
+    def train(self) -> Path:
+        """Run to the last step; returns the path of the kept weights.
+
+        Raises:
+            AvatarError: if the loss stays not a number, or the state cannot be saved; the last
+                saved state stands.
+        """
+        schedule, started, before = self.schedule, time.monotonic(), self.seconds
+        progress = tqdm(
+            total=schedule.steps, initial=self.step, desc=self.run.name, unit="step", mininterval=5
+        )
+        with progress, _Log(self.run, self.step) as records:
+            for batch in self._batches():
+                losses = self._guarded_step(batch)
+                self.step += 1
+                progress.update()
+                self.seconds = before + time.monotonic() - started
+                if losses and self.step % schedule.log_every == 0:
+                    values = {key: float(value) for key, value in losses.items()}
+                    rate = self.learning_rate(self.kept)
+                    records.add(self.step, self.seconds, rate, self.busy, values)
+                    progress.set_postfix({key: f"{value:.4f}" for key, value in values.items()})
+                if self.step % schedule.sample_every == 0:
+                    with torch.no_grad():
+                        records.picture(self.step, self.samples())
+                if self.step % schedule.save_every == 0:
+                    self.save()
+        self.save()
+        return self.weights_path
+
+    def optimise(self, name: str, loss: Tensor) -> None:
+        """One step of a network's optimiser.
+
+        Raises:
+            NotFiniteError: if the loss or its gradient is not a number; nothing has changed.
+        """
+        if not torch.isfinite(loss):
+            raise NotFiniteError(f"the loss of {name} is not a number")
+        optimiser, network = self.optimisers[name], self.networks[name]
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        if not torch.isfinite(nn.utils.clip_grad_norm_(network.parameters(), 1.0)):
+            raise NotFiniteError(f"the gradient of {name} is not a number")
+        for group in optimiser.param_groups:
+            group["lr"] = self.learning_rate(name)
+        optimiser.step()
+
+    def save(self) -> None:
+        """Write state and averaged weights, each whole or not at all.
+
+        Raises:
+            AvatarError: if they cannot be written, for want of space for example.
+        """
+        tensors = {f"average/{k}": v for k, v in self.average.state_dict().items()}
+        for name, network in self.networks.items():
+            tensors |= {f"{name}/{k}": v for k, v in network.state_dict().items()}
+            for index, values in self.optimisers[name].state_dict()["state"].items():
+                tensors |= {f"adam/{name}/{index}/{k}": v for k, v in values.items()}
+        facts = {"step": self.step, "seconds": self.seconds, "waited": self.waited}
+        weights = self.average.module.state_dict()
+        try:
+            _write_state(self.run, facts | {"description": self.description}, tensors)
+            with replacing(self.weights_path) as temporary:
+                save_file({k: v.contiguous().cpu() for k, v in weights.items()}, temporary)
+        except (OSError, SafetensorError) as error:
+            states = _states(self.run)
+            kept = f"that of step {_step(states[-1])} stands" if states else "none was saved before"
+            raise AvatarError(
+                f"The state of step {self.step} could not be written to {self.run} ({error}); "
+                f"{kept}: make room and start again."
+            ) from error
+
+    def _guarded_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """A step, or nothing but a warning if the batch is not to be used."""
+        torch.manual_seed(self.schedule.seed * 1_000_003 + self.step)
+        try:
+            losses = self.train_step(batch)
+        except NotFiniteError as error:
+            self._bad += 1
+            log.warning("step %d is left out: %s", self.step, error)
+            if self._bad == MOST_BAD:
+                raise AvatarError(
+                    f"The loss was not a number for {MOST_BAD} batches up to step {self.step} of "
+                    f"{self.run}: look at the data, or lower the learning rate; what was saved "
+                    "before stands."
+                ) from error
+            return {}
+        self._bad = 0
+        self.average.update_parameters(self.networks[self.kept])
+        return losses
+
+    def _batches(self) -> Iterator[dict[str, Tensor]]:
+        """Batches from here to the last step, made ready ahead by threads."""
+        steps = iter(range(self.step, self.schedule.steps))
+        with ThreadPoolExecutor(PREFETCHED) as pool:
+            waiting = [pool.submit(self.batch, step) for step in islice(steps, PREFETCHED)]
+            while waiting:
+                asked = time.monotonic()
+                batch = waiting.pop(0).result()
+                self.waited += time.monotonic() - asked
+                waiting += [pool.submit(self.batch, step) for step in islice(steps, 1)]
+                yield {k: v.to(self.device, non_blocking=True) for k, v in batch.items()}
+
+    def _resume(self, folder: Path) -> None:
+        try:
+            facts = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+            tensors: dict[str, Tensor] = {}
+            for shard in sorted(folder.glob("*.safetensors")):
+                tensors |= load_file(shard, device=str(self.device))
+            if facts["description"] != json.loads(json.dumps(self.description)):
+                raise AvatarError(
+                    f"The run in {self.run} trains something else; choose another folder for it."
+                )
+            self.average.load_state_dict(_group(tensors, "average/"))
+            for name, network in self.networks.items():
+                network.load_state_dict(_group(tensors, f"{name}/"))
+                optimiser, moments = self.optimisers[name], {}
+                for key, value in _group(tensors, f"adam/{name}/").items():
+                    index, _, kind = key.partition("/")
+                    # Adam counts its steps on the CPU.
+                    moments.setdefault(int(index), {})[kind] = (
+                        value.cpu() if kind == "step" else value
+                    )
+                groups = optimiser.state_dict()["param_groups"]
+                optimiser.load_state_dict({"state": moments, "param_groups": groups})
+            self.step, self.seconds = facts["step"], facts["seconds"]
+            self.waited = facts["waited"]
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+            raise AvatarError(
+                f"The state {folder} is damaged; delete it to go on from an earlier one or anew."
+            ) from error
+        log.info("resumed %s at step %d", self.run, self.step)
+
+
+class _Log:
+    """Losses as CSV and for TensorBoard, and sample pictures."""
+
+    def __init__(self, run: Path, step: int):
+        from tensorboardX import SummaryWriter
+
+        self.run, self.path = run, run / "log.csv"
+        self._forget_after(step)
+        self.board = SummaryWriter(str(run / "tensorboard"), purge_step=step)
+
+    def __enter__(self) -> "_Log":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.board.close()
+
+    def add(
+        self, step: int, seconds: float, rate: float, busy: float, losses: dict[str, float]
+    ) -> None:
+        row = {"step": step, "seconds": f"{seconds:.1f}", "rate": f"{rate:.6f}"}
+        row |= {"busy": f"{busy:.3f}"}
+        row |= {"losses": json.dumps({key: round(value, 5) for key, value in losses.items()})}
+        new = not self.path.exists()
+        with self.path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(row))
+            if new:
+                writer.writeheader()
+            writer.writerow(row)
+        for key, value in losses.items():
+            self.board.add_scalar(key, value, step)
+
+    def picture(self, step: int, picture: np.ndarray) -> None:
+        path = self.run / f"samples_{step:06d}.jpg"
+        cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+        self.board.add_image("samples", picture, step, dataformats="HWC")
+
+    def _forget_after(self, step: int) -> None:
+        """Drop rows that a killed run wrote after its last saved state: they come again."""
+        if self.path.exists():
+            with self.path.open(newline="", encoding="utf-8") as file:
+                head, *rows = file.read().splitlines()
+            kept = [row for row in rows if int(row.partition(",")[0]) <= step]
+            with replacing(self.path) as temporary:
+                temporary.write_text("\n".join([head, *kept]) + "\n", encoding="utf-8")
+
+
+def _states(run: Path) -> list[Path]:
+    """Saved states, oldest first."""
+    return sorted((p for p in run.glob("state_*") if re.fullmatch(r"state_\d+", p.name)), key=_step)
+
+
+def _step(state: Path) -> int:
+    return int(state.name.partition("_")[2])
+
+
+def _write_state(run: Path, facts: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    """Write a new state beside the old one, then delete the old one."""
+    folder = run / f"state_{facts['step']:08d}"
+    temporary = run / f".state.{secrets.token_hex(4)}"
+    try:
+        temporary.mkdir()
+        for i, shard in enumerate(_shards(tensors)):
+            save_file(shard, temporary / f"{i:03d}.safetensors")
+        (temporary / "state.json").write_text(json.dumps(facts), encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.replace(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    for old in _states(run):
+        if old != folder:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _shards(tensors: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+    shard: dict[str, Tensor] = {}
+    size = 0
+    for name, tensor in tensors.items():
+        if shard and size + tensor.nbytes > SHARD_BYTES:
+            yield shard
+            shard, size = {}, 0
+        shard[name] = tensor.detach().cpu().contiguous()
+        size += tensor.nbytes
+    yield shard
+
+
+def _group(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
