@@ -1,8 +1,9 @@
-"""Identity bundles from the Hugging Face Hub: whole, pinned to a commit, kept in its cache."""
+"""Bundles and single files from the Hugging Face Hub, pinned to a commit, kept in its cache."""
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -35,6 +36,49 @@ def fetch_bundle(
         BundleError: if there is no such repository or revision, or neither Hub nor copy.
     """
     import httpx
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        with _refusals(repo_id, revision):
+            return _download(repo_id, revision, progress)
+    except (httpx.HTTPError, HfHubHTTPError, OSError) as error:
+        _LOGGER.debug("fetching %s failed", repo_id, exc_info=error)
+        return _cached(repo_id, revision, error)
+
+
+def fetch_file(repo_id: str, name: str, revision: str) -> Path:
+    """One file of a model repository: the copy on this machine, or else from the Hub.
+
+    Args:
+        repo_id: "org/name".
+        name: the file's path in the repository.
+        revision: best a commit, so that everyone has the same file.
+
+    Raises:
+        BundleError: if it is not there or cannot be fetched.
+    """
+    import httpx
+    from huggingface_hub import HfApi, hf_hub_download, try_to_load_from_cache
+    from huggingface_hub.errors import HfHubHTTPError
+
+    copy = try_to_load_from_cache(repo_id, name, revision=revision)
+    if isinstance(copy, str):
+        return Path(copy)
+    try:
+        with _refusals(repo_id, revision):
+            # Says at once that there is no network; a download would try for half a minute.
+            HfApi().model_info(repo_id, revision=revision, timeout=20)
+            return Path(hf_hub_download(repo_id, name, revision=revision))
+    except (httpx.HTTPError, HfHubHTTPError, OSError) as error:
+        raise BundleError(
+            f"The Hub cannot be reached and there is no copy of {name} of {repo_id} on this "
+            "machine; try again later."
+        ) from error
+
+
+@contextmanager
+def _refusals(repo_id: str, revision: str | None) -> Iterator[None]:
+    """Turn what the Hub refuses, as long as it answers, into a sentence."""
     from huggingface_hub import errors as hub_errors
 
     # Newest first: each of these is a kind of HfHubHTTPError.
@@ -45,13 +89,10 @@ def fetch_bundle(
         hub_errors.EntryNotFoundError: "lost a file while it was being fetched; try again",
     }
     try:
-        return _download(repo_id, revision, progress)
+        yield
     except tuple(refusals) as error:
         reason = next(text for kind, text in refusals.items() if isinstance(error, kind))
         raise BundleError(f"The Hub repository {repo_id} {reason}.") from error
-    except (httpx.HTTPError, hub_errors.HfHubHTTPError, OSError) as error:
-        _LOGGER.debug("fetching %s failed", repo_id, exc_info=error)
-        return _cached(repo_id, revision, error)
 
 
 def _download(repo_id: str, revision: str | None, progress: Progress | None) -> Path:
