@@ -35,13 +35,12 @@ def fetch_bundle(
     Raises:
         BundleError: if there is no such repository or revision, or neither Hub nor copy.
     """
-    import httpx
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.errors import HTTPError  # httpx's in 1.x, httpx2's in 2.x
 
     try:
         with _refusals(repo_id, revision):
             return _download(repo_id, revision, progress)
-    except (httpx.HTTPError, HfHubHTTPError, OSError) as error:
+    except (HTTPError, OSError) as error:
         _LOGGER.debug("fetching %s failed", repo_id, exc_info=error)
         return _cached(repo_id, revision, error)
 
@@ -57,9 +56,8 @@ def fetch_file(repo_id: str, name: str, revision: str) -> Path:
     Raises:
         BundleError: if it is not there or cannot be fetched.
     """
-    import httpx
     from huggingface_hub import HfApi, hf_hub_download, try_to_load_from_cache
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.errors import HTTPError
 
     copy = try_to_load_from_cache(repo_id, name, revision=revision)
     if isinstance(copy, str):
@@ -69,7 +67,7 @@ def fetch_file(repo_id: str, name: str, revision: str) -> Path:
             # Says at once that there is no network; a download would try for half a minute.
             HfApi().model_info(repo_id, revision=revision, timeout=20)
             return Path(hf_hub_download(repo_id, name, revision=revision))
-    except (httpx.HTTPError, HfHubHTTPError, OSError) as error:
+    except (HTTPError, OSError) as error:
         raise BundleError(
             f"The Hub cannot be reached and there is no copy of {name} of {repo_id} on this "
             "machine; try again later."

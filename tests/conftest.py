@@ -1,6 +1,6 @@
 """Fixtures that tests of several rooms share."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -31,3 +31,12 @@ def fake_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeHu
     monkeypatch.setenv("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")
     yield hub
     hub.close()
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """From its call on, the Hub's name is unknown; closing the fake one would not do, since
+    connections that stand go on being answered."""
+    from huggingface_hub import constants
+
+    return lambda: monkeypatch.setattr(constants, "ENDPOINT", "http://hub.invalid")

@@ -1,5 +1,6 @@
 import json
 import shutil
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -292,10 +293,17 @@ def test_the_copy_serves_while_the_hub_is_down(
     assert "using the copy" in caplog.text
 
 
-def test_the_copy_serves_when_nothing_listens(hub: FakeHub) -> None:
+def test_the_copy_serves_without_a_network(hub: FakeHub, no_network: Callable[[], None]) -> None:
     load_identity(REPO)
-    hub.close()
+    no_network()
     assert load_identity(REPO).name == "anna"
+
+
+def test_no_network_and_no_copy(hub: FakeHub, no_network: Callable[[], None]) -> None:
+    no_network()
+    with pytest.raises(BundleError) as error:
+        load_identity(REPO)
+    assert "built-in identity" in sentence(error)
 
 
 def test_hub_down_without_a_copy(hub: FakeHub) -> None:

@@ -1,4 +1,5 @@
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -58,10 +59,13 @@ def test_the_gradient_reaches_the_made_picture_alone(vgg: VggFeatures) -> None:
     assert not any(p.requires_grad for p in loss.parameters())
 
 
+@pytest.mark.parametrize("network", [True, False])
 def test_without_the_hub_there_is_none_and_a_sentence(
-    hub: FakeHub, caplog: pytest.LogCaptureFixture
+    hub: FakeHub, no_network: Callable[[], None], network: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     hub.down = True
+    if not network:
+        no_network()
     with caplog.at_level(logging.WARNING):
         assert load_perceptual() is None
     assert len(caplog.messages) == 1 and "discriminator features" in caplog.text
