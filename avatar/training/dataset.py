@@ -108,13 +108,13 @@ def renderer_item(sample: Sample, box: Box, style: DrawingStyle) -> dict[str, Te
     } | pictures_item(sample, box)
 
 
-def oracle_item(sample: Sample, box: Box, style: DrawingStyle) -> dict[str, Tensor]:
-    """drawing, mouth_drawing (1, 512, 512) uint8; and what ``pictures_item`` gives."""
+def oracle_drawings(sample: Sample, box: Box, style: DrawingStyle) -> dict[str, Tensor]:
+    """drawing, mouth_drawing (1, 512, 512) uint8."""
     parts = (sample.keypoints, sample.irises, sample.contour)
     return {
         "drawing": torch.from_numpy(draw_with_mouth(*parts, style))[None],
         "mouth_drawing": torch.from_numpy(draw_mouth_box(*parts, box, style))[None],
-    } | pictures_item(sample, box)
+    }
 
 
 def pictures_item(sample: Sample, box: Box) -> dict[str, Tensor]:

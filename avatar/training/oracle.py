@@ -12,7 +12,7 @@ from ..capture.layout import Capture
 from ..errors import AvatarError
 from ..face.drawing import DrawingStyle
 from ..nets.oracle import Oracle, OracleConfig
-from .dataset import Sample, collate, grid, oracle_item, signed, unit
+from .dataset import Sample, collate, grid, oracle_drawings, pictures_item, signed, unit
 from .losses import LossWeights, PictureLoss
 from .pictures import PictureSchedule, PictureTrainer
 
@@ -87,7 +87,8 @@ class OracleTrainer(PictureTrainer):
         return grid(columns)
 
     def _item(self, sample: Sample) -> dict[str, Tensor]:
-        return oracle_item(sample, self.oracle.config.mouth_box, DrawingStyle())
+        box = self.oracle.config.mouth_box
+        return oracle_drawings(sample, box, DrawingStyle()) | pictures_item(sample, box)
 
     def _input(self, batch: dict[str, Tensor]) -> Tensor:
         """What the network of this part sees."""

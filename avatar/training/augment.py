@@ -1,0 +1,111 @@
+"""Which frame's mouth goes on which frame's head, and what the paper shows not to be enough.
+
+Speech and head motion go together in every recording. In mashed pairs they do not: what is said in
+frame i is shown on the head of frame j, for any two frames of the train takes, so that nothing but
+the sound can tell the mouth (section 3.3). ``classical`` augmentation (Fig. 8b) is there for the
+comparison only.
+"""
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from ..capture.layout import Capture
+from ..face.pose import pose_distance
+from .dataset import Box, Sample, take_track, train_takes
+
+TURN, SCALE, SHIFT = 6.0, 0.06, 14.0
+"""Classical augmentation: largest rotation in degrees, change of size, shift in pixels."""
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How pairs are drawn."""
+
+    pairs_per_frame: int = 10
+    """Mashed pairs for every rendered frame."""
+    furthest: float = 45.0
+    """Degrees that the heads of a pair may be apart: far ones show the oracle's mistakes."""
+    jittered: float = 0.5
+    """Share of the pairs whose mouth is weaker or stronger than it was, with its features."""
+    weakest: float = 0.5
+    strongest: float = 1.4
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Which frame's mouth goes on which frame's head; row n of each array is one pair."""
+
+    takes: tuple[str, ...]
+    """Names that ``take_i`` and ``take_j`` index."""
+    take_i: np.ndarray
+    frame_i: np.ndarray
+    take_j: np.ndarray
+    frame_j: np.ndarray
+    distance: np.ndarray
+    """(N,) float32 degrees between the two heads."""
+    strength: np.ndarray
+    """(N,) float32: how far the mouth is opened, 1 as it was."""
+
+    def __len__(self) -> int:
+        return len(self.distance)
+
+
+def draw_pairs(capture: Capture, frames: int, config: Augmentation) -> Pairs:
+    """Draw pairs of frames uniformly from the train takes, rendered or not, with a seed.
+
+    Args:
+        capture: takes named ``test*`` are never touched.
+        frames: how many frames are rendered.
+        config: how many pairs each, how far apart, how strong.
+    """
+    takes = train_takes(capture)
+    random = np.random.default_rng(config.seed)
+    lengths = [min(len(take.pose), len(take_track(take))) for take in takes]
+    of_take = np.repeat(np.arange(len(takes)), lengths)
+    of_frame = np.concatenate([np.arange(length) for length in lengths])
+    pose = np.concatenate([take.pose[:n] for take, n in zip(takes, lengths, strict=True)])
+    wanted = config.pairs_per_frame * frames
+    i, j = random.integers(len(of_take), size=(2, 4 * wanted))
+    distance = pose_distance(pose[i], pose[j])
+    near = np.flatnonzero(distance <= config.furthest)[:wanted]
+    i, j = i[near], j[near]
+    strength = random.uniform(config.weakest, config.strongest, len(near))
+    strength[random.random(len(near)) >= config.jittered] = 1
+    return Pairs(
+        tuple(take.name for take in takes),
+        of_take[i], of_frame[i], of_take[j], of_frame[j],
+        distance[near].astype(np.float32), strength.astype(np.float32),
+    )  # fmt: skip
+
+
+def classical(sample: Sample, box: Box, random: np.random.Generator) -> Sample:
+    """Rotate, scale and shift a frame with its drawing, by the same amount for both pictures."""
+    size = sample.head.shape[0]
+    turn, scale = random.uniform(-TURN, TURN), 1 + random.uniform(-SCALE, SCALE)
+    matrix = np.vstack([cv2.getRotationMatrix2D((size / 2, size / 2), turn, scale), (0, 0, 1)])
+    matrix[:2, 2] += random.uniform(-SHIFT, SHIFT, 2)
+    x, y, w, h = box
+    across, down = sample.mouth.shape[1] / w, sample.mouth.shape[0] / h
+    magnify = np.array([(across, 0, -x * across), (0, down, -y * down), (0, 0, 1)])
+    points = {
+        name: (getattr(sample, name) @ matrix[:2, :2].T + matrix[:2, 2]).astype(np.float32)
+        for name in ("keypoints", "irises", "contour")
+    }
+    return replace(
+        sample,
+        **points,
+        head=_warped(sample.head, matrix),
+        mouth=_warped(sample.mouth, magnify @ matrix @ np.linalg.inv(magnify)),
+    )
+
+
+def _warped(picture: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Move pixels by a (3, 3) affine matrix for coordinates with pixel centres at .5."""
+    half = np.array([(1, 0, 0.5), (0, 1, 0.5), (0, 0, 1)])
+    matrix = np.linalg.inv(half) @ matrix @ half
+    return cv2.warpAffine(
+        picture, matrix[:2], picture.shape[1::-1], borderMode=cv2.BORDER_REFLECT_101
+    )

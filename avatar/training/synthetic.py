@@ -1,0 +1,226 @@
+"""Synthetic training data: mashed pairs, drawn by the trained oracle (paper, 3.3, Fig. 5).
+
+A folder holds ``pairs.safetensors`` (which frames, how far apart their heads, how strong the mouth,
+the mashed keypoints, and where all that came from) and ``head/`` and ``mouth/`` pictures as JPEG.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+from tqdm import tqdm
+
+from ..capture.layout import Capture
+from ..errors import AvatarError
+from ..face.drawing import DrawingStyle
+from ..face.mashing import mash
+from ..files import replacing
+from ..nets.oracle import Oracle
+from ..speech.visemes import SILENCE, windows
+from .augment import Augmentation, Pairs, draw_pairs
+from .dataset import Sample, collate, oracle_drawings, take_track, unit
+
+log = logging.getLogger(__name__)
+
+QUALITY = [
+    cv2.IMWRITE_JPEG_QUALITY, 95,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+]  # fmt: skip
+BATCH = 8
+TABLE, KINDS = "pairs.safetensors", ("head", "mouth")
+
+
+class SyntheticSamples(Sequence[Sample]):
+    """Samples made of pairs; their pictures are read from the folder when they are asked for."""
+
+    def __init__(self, capture: Capture, folder: Path, window: int):
+        """Read the table.
+
+        Raises:
+            AvatarError: if there is none, or the oracle has not drawn all of its pictures.
+        """
+        self.capture, self.folder = capture, folder
+        self.pairs, self.keypoints, self.facts = _read_table(folder)
+        missing = sum(not path.exists() for path in self._paths())
+        if missing:
+            raise AvatarError(f"{folder} lacks {missing} pictures: let the oracle go on first.")
+        self._takes = _TakeData(capture, self.pairs.takes, window)
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> Sample:
+        head, mouth = (
+            cv2.cvtColor(cv2.imread(str(self.picture(kind, index))), cv2.COLOR_BGR2RGB)
+            for kind in KINDS
+        )
+        drawn = self._takes.sample(self.pairs, index, self.keypoints[index])
+        return replace(drawn, head=head, mouth=mouth)
+
+    def picture(self, kind: str, index: int) -> Path:
+        """Where the head or mouth picture of a pair is."""
+        return self.folder / kind / f"{index:06d}.jpg"
+
+    def _paths(self) -> list[Path]:
+        return [self.picture(kind, i) for kind in KINDS for i in range(len(self))]
+
+
+class _TakeData:
+    """Geometry and features of the takes that pairs are drawn from."""
+
+    def __init__(self, capture: Capture, names: Sequence[str], window: int):
+        self.takes = [capture.take(name) for name in names]
+        self.geometry = capture.geometry
+        self._window = window
+
+    @cached_property
+    def features(self) -> list[np.ndarray]:
+        """(T, frames, k) of each take."""
+        return [windows(take_track(take).values, self._window) for take in self.takes]
+
+    def mashed(self, pairs: Pairs, index: int) -> np.ndarray:
+        """(68, 2) keypoints of a pair."""
+        i, j = pairs.frame_i[index], pairs.frame_j[index]
+        mouth, head = self.takes[pairs.take_i[index]], self.takes[pairs.take_j[index]]
+        return mash(
+            mouth.arrays["landmarks2d"][i], mouth.pose[i],
+            head.arrays["landmarks2d"][j], head.pose[j],
+            self.geometry, strength=float(pairs.strength[index]),
+        ).keypoints  # fmt: skip
+
+    def sample(self, pairs: Pairs, index: int, keypoints: np.ndarray) -> Sample:
+        """The pair without its pictures."""
+        j, head = pairs.frame_j[index], self.takes[pairs.take_j[index]]
+        window = self.features[pairs.take_i[index]][pairs.frame_i[index]]
+        window = SILENCE + pairs.strength[index] * (window - SILENCE)
+        blank = np.zeros((1, 1, 3), np.uint8)
+        return Sample(
+            head.name, int(j), keypoints, head.arrays["iris2d"][j], head.arrays["contour"][j],
+            window.astype(np.float32), blank, blank,
+        )  # fmt: skip
+
+
+def make_synthetic(
+    capture: Capture, oracle: Oracle, folder: Path, frames: int, config: Augmentation
+) -> Path:
+    """Draw pairs and let the oracle draw them; goes on where an earlier run stopped.
+
+    Args:
+        capture: whose train takes are mashed.
+        oracle: trained, in evaluation mode.
+        folder: where the table and the pictures go.
+        frames: how many frames are rendered.
+        config: how pairs are drawn.
+
+    Raises:
+        AvatarError: if the folder holds the pairs of another oracle or another drawing of pairs.
+    """
+    for kind in KINDS:
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+    facts = asdict(config) | {
+        "frames": frames,
+        "subject": capture.description.get("subject", capture.folder.name),
+        "oracle": _digest(oracle),
+    }
+    if not (folder / TABLE).exists():
+        pairs = draw_pairs(capture, frames, config)
+        data = _TakeData(capture, pairs.takes, 1)
+        keypoints = np.stack([data.mashed(pairs, n) for n in range(len(pairs))])
+        _write_table(folder, pairs, keypoints, facts)
+    pairs, keypoints, found = _read_table(folder)
+    if found != facts:
+        raise AvatarError(f"{folder} holds the pairs of another oracle or seed: choose another.")
+    data = _TakeData(capture, pairs.takes, 1)
+    left = [n for n in range(len(pairs)) if not (folder / KINDS[-1] / f"{n:06d}.jpg").exists()]
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    oracle.to(device)
+    with ThreadPoolExecutor(4) as pool, tqdm(total=len(left), desc="synthetic") as progress:
+        for first in range(0, len(left), BATCH):
+            part = left[first : first + BATCH]
+            samples = [data.sample(pairs, n, keypoints[n]) for n in part]
+            pictures = _render(oracle, samples, device)
+            for kind, rendered in zip(KINDS, pictures, strict=True):  # the head before the mouth
+                paths = [folder / kind / f"{n:06d}.jpg" for n in part]
+                list(pool.map(_write_picture, paths, rendered))
+            progress.update(len(part))
+    return folder
+
+
+@torch.inference_mode()
+def _render(
+    oracle: Oracle, samples: list[Sample], device: torch.device
+) -> tuple[np.ndarray, np.ndarray]:
+    """Heads and mouths, each (B, 512, 512, 3) uint8 RGB."""
+    box = oracle.config.mouth_box
+    batch = collate([oracle_drawings(sample, box, DrawingStyle()) for sample in samples])
+    with torch.autocast(device.type, torch.bfloat16):
+        pictures = oracle(*(unit(batch[k].to(device)) for k in ("drawing", "mouth_drawing")))
+    head, mouth = (
+        picture.float().add(1).mul(127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1)
+        for picture in pictures
+    )
+    return head.cpu().numpy(), mouth.cpu().numpy()
+
+
+def gallery(samples: SyntheticSamples, count: int = 8) -> np.ndarray:
+    """Pairs from the nearest heads to the furthest (Fig. 9): drawing, head, mouth; uint8 RGB."""
+    order = np.argsort(samples.pairs.distance)
+    columns = []
+    for n in order[np.linspace(0, len(order) - 1, count).astype(int)]:
+        sample = samples[int(n)]
+        parts = oracle_drawings(sample, samples.capture.mouth_box, DrawingStyle())
+        drawing = parts["drawing"][0].numpy()
+        text = f"{samples.pairs.distance[n]:.0f} deg, strength {samples.pairs.strength[n]:.1f}"
+        cv2.putText(drawing, text, (12, 30), cv2.FONT_HERSHEY_SIMPLEX, 0.8, 255, 1, cv2.LINE_AA)
+        pictures = [np.repeat(drawing[..., None], 3, axis=2), sample.head, sample.mouth]
+        columns.append(np.vstack([cv2.resize(p, (256, 256)) for p in pictures]))
+    return np.hstack(columns)
+
+
+def _write_picture(path: Path, picture: np.ndarray) -> None:
+    with replacing(path) as temporary:
+        if not cv2.imwrite(str(temporary), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), QUALITY):
+            raise AvatarError(f"{path} could not be written: is the disk full?")
+
+
+def _digest(oracle: Oracle) -> str:
+    """What tells this oracle's weights from others."""
+    digest = hashlib.sha256()
+    for name, tensor in oracle.state_dict().items():
+        digest.update(name.encode() + tensor.cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _write_table(
+    folder: Path, pairs: Pairs, keypoints: np.ndarray, facts: dict[str, Any]
+) -> None:
+    arrays = {key: np.ascontiguousarray(v) for key, v in vars(pairs).items() if key != "takes"}
+    metadata = {"takes": json.dumps(pairs.takes), "facts": json.dumps(facts)}
+    with replacing(folder / TABLE) as temporary:
+        save_file(arrays | {"keypoints": keypoints}, temporary, metadata)
+
+
+def _read_table(folder: Path) -> tuple[Pairs, np.ndarray, dict[str, Any]]:
+    """Pairs, mashed keypoints (N, 68, 2), and where they came from."""
+    try:
+        with safe_open(folder / TABLE, framework="numpy") as file:
+            metadata = file.metadata()
+            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        keypoints = arrays.pop("keypoints")
+        pairs = Pairs(tuple(json.loads(metadata["takes"])), **arrays)
+        return pairs, keypoints, json.loads(metadata["facts"])
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise AvatarError(
+            f"{folder / TABLE} is missing or damaged: delete the folder to draw pairs anew."
+        ) from error
