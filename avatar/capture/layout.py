@@ -23,8 +23,10 @@ import numpy as np
 from ..errors import CaptureError
 from ..face.clip import Clip
 from ..face.drawing import SIZE
+from ..face.mashing import FaceGeometry
 from ..speech.audio import load_sound
 from ..speech.phonemes import Phone
+from ..speech.prosody import frame_levels, silence_gate
 from ..timing import parse_fps
 
 KEYS = ("landmarks2d", "landmarks3d_canonical", "iris2d", "contour", "head_pose")
@@ -88,6 +90,21 @@ class Capture:
             )
         return Take(self, name)
 
+    @cached_property
+    def geometry(self) -> FaceGeometry:
+        """The person's rest face, which is the median of the silent frames, and the camera.
+
+        Listening takes are silent throughout; without any, the pauses of all takes count.
+        """
+        listed = self.description.get("takes", [])
+        listening = {entry["name"] for entry in listed if entry.get("listening")}
+        takes = [Take(self, name) for name in self.take_names if name in listening or not listening]
+        faces = [take.arrays["landmarks3d_canonical"][take.silent] for take in takes]
+        if not any(map(len, faces)):
+            raise CaptureError(f"The capture {self.folder} has no silent frame to see a rest face.")
+        rest = np.median(np.concatenate(faces), axis=0)
+        return FaceGeometry(rest.astype(np.float32), self.intrinsics)
+
 
 @dataclass(frozen=True)
 class Take:
@@ -119,6 +136,14 @@ class Take:
     def sound(self) -> np.ndarray:
         """(N,) float32 mono at 16 kHz."""
         return load_sound(self._path(".wav"))
+
+    @cached_property
+    def silent(self) -> np.ndarray:
+        """(T,) bool: frames in which nothing is heard."""
+        gate = silence_gate(frame_levels(self.sound, self.capture.fps), self.capture.fps)
+        quiet = np.ones(len(self.pose), bool)
+        quiet[: len(gate)] = gate[: len(quiet)] == 0
+        return quiet
 
     @property
     def transcript(self) -> str:

@@ -1,23 +1,71 @@
-"""Head pose: canonical points to pixels, and motion made smaller (paper, Eq. 1)."""
+"""Head pose: canonical points to pixels and back (paper, Eq. 1 and 2), distance, damping."""
 
 import cv2
 import numpy as np
 
 
-def project(points: np.ndarray, pose: np.ndarray, camera: np.ndarray) -> np.ndarray:
-    """Pose canonical points and look at them through a pinhole camera.
+def project(
+    points: np.ndarray, pose: np.ndarray, camera: np.ndarray, perspective: bool = True
+) -> np.ndarray:
+    """Pose canonical points and look at them: K = proj(P K^f) (paper, Eq. 1).
 
     Args:
-        points: (T, n, 3) metres, in the head's own frame.
-        pose: (T, 4, 4) canonical -> camera (x right, y down, z forward).
-        camera: (3, 3) intrinsics in pixels.
+        points: (..., n, 3) metres, in the head's own frame.
+        pose: (..., 4, 4) canonical -> camera (x right, y down, z forward).
+        camera: (3, 3) intrinsics: pixels, or pixels a metre where it is orthographic.
+        perspective: a pinhole camera; otherwise an orthographic one, which does not divide by
+            the depth.
 
     Returns:
-        (T, n, 2) px.
+        (..., n, 2) px.
     """
-    posed = points @ pose[:, :3, :3].transpose(0, 2, 1) + pose[:, None, :3, 3]
-    pixels = posed @ camera.T
-    return pixels[..., :2] / pixels[..., 2:]
+    posed = posed_points(points, pose)
+    depth = posed[..., 2:] if perspective else 1
+    return posed[..., :2] / depth @ camera[:2, :2].T + camera[:2, 2]
+
+
+def unproject(
+    keypoints: np.ndarray,
+    depth: np.ndarray,
+    pose: np.ndarray,
+    camera: np.ndarray,
+    perspective: bool = True,
+) -> np.ndarray:
+    """Canonical points that a camera sees at ``keypoints``: K^f = P^-1 proj^-1(K) (paper, Eq. 2).
+
+    Args:
+        keypoints: (..., n, 2) px.
+        depth: (..., n) metres from the camera, which the picture has lost.
+        pose: (..., 4, 4) canonical -> camera.
+        camera: (3, 3) intrinsics, as in ``project``.
+        perspective: as in ``project``.
+
+    Returns:
+        (..., n, 3) metres: ``project`` takes them back to ``keypoints``.
+
+    Raises:
+        ValueError: if the camera or a pose cannot be undone.
+    """
+    depth = depth[..., None]
+    try:
+        across = (keypoints - camera[:2, 2]) @ np.linalg.inv(camera[:2, :2]).T
+        seen = np.concatenate([across * depth if perspective else across, depth], axis=-1)
+        return posed_points(seen, np.linalg.inv(pose))
+    except np.linalg.LinAlgError as error:
+        raise ValueError("expected a camera and poses that can be undone") from error
+
+
+def posed_points(points: np.ndarray, pose: np.ndarray) -> np.ndarray:
+    """Points (..., n, 3) moved by the poses (..., 4, 4)."""
+    return points @ np.swapaxes(pose[..., :3, :3], -1, -2) + pose[..., None, :3, 3]
+
+
+def pose_distance(pose_a: np.ndarray, pose_b: np.ndarray) -> np.ndarray:
+    """Angle between heads in degrees: (...) for poses (..., 4, 4), whatever their place."""
+    # Two rotations differ by 2 sqrt(2) sin(angle / 2) in the Frobenius norm; unlike the trace of
+    # their quotient, that is exact for small angles.
+    chord = np.linalg.norm(pose_a[..., :3, :3] - pose_b[..., :3, :3], axis=(-2, -1))
+    return np.degrees(2 * np.arcsin(np.clip(chord / np.sqrt(8), 0, 1)))
 
 
 def damp(pose: np.ndarray, amount: float) -> np.ndarray:

@@ -8,6 +8,7 @@ from fake_capture import BOX, WORDS, make_capture, motion
 
 from avatar.capture.layout import Capture, composite
 from avatar.errors import CaptureError
+from avatar.speech.audio import load_sound, save_wav
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +88,26 @@ def test_damaged_files_are_named(tmp_path):
     cv2.imwrite(str(folder / "background.png"), np.zeros((256, 256, 3), np.uint8))
     with pytest.raises(CaptureError, match="background.png is not 512x512"):
         Capture.load(folder)
+
+
+def test_the_rest_face_is_that_of_silence(tmp_path):
+    folder = make_capture(tmp_path / "c", {"train_a": range(1), "train_listen": range(1)})
+    capture = Capture.load(folder)
+    spoken = capture.take("train_a")
+    assert 0 < spoken.silent.sum() < len(spoken.pose)
+    pauses = [capture.take(name).arrays["landmarks3d_canonical"][capture.take(name).silent]
+              for name in capture.take_names]  # fmt: skip
+    assert np.allclose(capture.geometry.canonical, np.median(np.concatenate(pauses), axis=0))
+    assert np.array_equal(capture.geometry.camera, np.diag([1000, 1000, 1]))
+
+    # Where the capture names takes of listening, they alone count, and count whole.
+    path = folder / "takes" / "train_listen.wav"
+    save_wav(path, np.zeros_like(load_sound(path)))
+    listed = [{"name": "train_listen", "listening": True}, {"name": "train_a"}]
+    text = json.loads((folder / "capture.json").read_text()) | {"takes": listed}
+    (folder / "capture.json").write_text(json.dumps(text))
+    capture = Capture.load(folder)
+    still = capture.take("train_listen")
+    assert still.silent.all()
+    solid = still.arrays["landmarks3d_canonical"]
+    assert np.allclose(capture.geometry.canonical, np.median(solid, axis=0))
