@@ -35,6 +35,8 @@ class RendererConfig:
     """"full": the mouth decoder reads the whole latent (the paper); "crop": only the box (G9)."""
     audio_mix: str = "table"
     """"table": 6 -> 1 (the paper); "wide": 6 -> 16 -> 1 (G6)."""
+    mouth_decoder: bool = True
+    """False: one decoder draws all (an ablation, paper Fig. 10); the mouth is cut from the head."""
 
     def __post_init__(self):
         x, y, w, h = self.mouth_box
@@ -104,7 +106,7 @@ class Renderer(nn.Module):
         self.keypoint_encoder = nn.Sequential(*layers)
         self.audio_encoder = AudioEncoder(self.config.window, self.config.k, self.config.audio_mix)
         self.fusion = Conv(channels[-1] + 1, channels[-1])
-        self.mouth_decoder = Decoder()
+        self.mouth_decoder = Decoder() if self.config.mouth_decoder else None
         self.head_decoder = Decoder()
         x, y, w, h = self.config.mouth_box
         outside = torch.ones(1, 1, SIZE, SIZE)
@@ -144,19 +146,31 @@ class Renderer(nn.Module):
             head and mouth, each (B, 3, 512, 512) RGB in [-1, 1]; the mouth is the box magnified.
         """
         latent = self.latent(drawing, window)
+        if self.mouth_decoder is None:
+            head = self.head_decoder.picture(self.head_decoder.features(latent))
+            return head, self._magnified(head)
         mouth = self.mouth_features(latent)
         head = self.paste(self.head_decoder.features(latent), mouth)
         return self.head_decoder.picture(head), self.mouth_decoder.picture(mouth)
 
     def mouth(self, drawing: Tensor, window: Tensor) -> Tensor:
         """Render the mouth alone, for training steps of half the cost; arguments as above."""
+        if self.mouth_decoder is None:
+            return self(drawing, window)[1]
         return self.mouth_decoder.picture(self.mouth_features(self.latent(drawing, window)))
 
     def head(self, drawing: Tensor, window: Tensor) -> Tensor:
         """Render the head alone, as at run time: the mouth's last convolution is skipped."""
         latent = self.latent(drawing, window)
-        mouth = self.mouth_features(latent)
-        return self.head_decoder.picture(self.paste(self.head_decoder.features(latent), mouth))
+        features = self.head_decoder.features(latent)
+        if self.mouth_decoder is not None:
+            features = self.paste(features, self.mouth_features(latent))
+        return self.head_decoder.picture(features)
+
+    def _magnified(self, head: Tensor) -> Tensor:
+        """The mouth box of head pictures, at the size of mouth pictures."""
+        x, y, w, h = self.config.mouth_box
+        return F.interpolate(head[..., y : y + h, x : x + w], size=(SIZE, SIZE), mode="bilinear")
 
 
 def _box_grid(box: tuple[int, int, int, int]) -> Tensor:

@@ -31,7 +31,8 @@ class FoldedRenderer(nn.Module):
         self.net = renderer
         self.first = _one_channel(renderer.keypoint_encoder[0][0])
         self.head = _FoldedFeatures(renderer.head_decoder.up, torch.float32)
-        self.mouth = _FoldedFeatures(renderer.mouth_decoder.up, dtype)
+        mouth = renderer.mouth_decoder
+        self.mouth = None if mouth is None else _FoldedFeatures(mouth.up, dtype)
         self.out = _fold_conv(renderer.head_decoder.out, dtype, colours_last=True)
         bias = renderer.head_decoder.out.bias.data.repeat(4).reshape(1, -1, 1, 1)
         self.register_buffer("bias", bias, persistent=False)
@@ -49,10 +50,13 @@ class FoldedRenderer(nn.Module):
             (B, 512, 512, 3) uint8 RGB.
         """
         latent = self._latent(drawings, windows)
-        mouth = self.mouth(self._mouth_latent(latent))
-        # The last convolution is linear: the box is convolved on its own and added, which is less
-        # to move about than a paste into all channels.
-        picture = self.out(self.head(latent) * self.outside) + self._box(mouth) + self.bias
+        if self.mouth is None:
+            picture = self.out(self.head(latent)) + self.bias
+        else:
+            # The last convolution is linear: the box is convolved on its own and added, which is
+            # less to move about than a paste into all channels.
+            mouth = self.mouth(self._mouth_latent(latent))
+            picture = self.out(self.head(latent) * self.outside) + self._box(mouth) + self.bias
         picture = (torch.tanh(picture) * 127.5 + 128).to(torch.uint8)  # (B, 12, 256, 256)
         blocks = picture.permute(0, 2, 3, 1).unflatten(3, (2, 2, 3))
         return blocks.transpose(2, 3).reshape(-1, SIZE, SIZE, 3)

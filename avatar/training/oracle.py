@@ -43,7 +43,7 @@ class OracleTrainer(PictureTrainer):
         """Make the run; see ``PictureTrainer``.
 
         Args:
-            part: "mouth" or "head".
+            part: "mouth", "head", or, to compare with, "whole": the head network draws all.
             samples: rendered frames, decoded.
             run: folder of the run.
             training: how.
@@ -52,12 +52,14 @@ class OracleTrainer(PictureTrainer):
         """
         torch.manual_seed(training.schedule.seed)
         self.oracle, self.part, self.data = Oracle(config), part, samples
-        losses = [PictureLoss(part, training.weights, condition=3 if part == "head" else 1)]
+        self.picture = "mouth" if part == "mouth" else "head"
+        condition = 1 if part == "mouth" else 3
+        losses = [PictureLoss(self.picture, training.weights, condition)]
         if part == "head":
             if mouth_weights is None:
                 raise AvatarError("The oracle's head is trained after its mouth.")
             self.oracle.mouth.load_state_dict(load_file(mouth_weights))
-        networks = {part: getattr(self.oracle, part)}
+        networks = {part: getattr(self.oracle, self.picture)}
         description = {"part": part, "oracle": config.to_dict()} | asdict(training.weights)
         super().__init__(run, training.schedule, networks, losses, description)
         self.oracle.mouth.to(self.device)
@@ -73,7 +75,7 @@ class OracleTrainer(PictureTrainer):
         with self.autocast():
             seen = self._input(batch)
             picture = self.networks[self.part](seen)
-        return self.improve({self.part: picture}, batch, {self.part: seen})
+        return self.improve({self.picture: picture}, batch, {self.picture: seen})
 
     @torch.no_grad()
     def samples(self) -> np.ndarray:
@@ -83,7 +85,7 @@ class OracleTrainer(PictureTrainer):
             item = self._item(self.data[index])
             batch = {key: value[None].to(self.device) for key, value in item.items()}
             picture = self.average.module(self._input(batch))
-            columns.append([signed(item[self.part]), picture[0].cpu()])
+            columns.append([signed(item[self.picture]), picture[0].cpu()])
         return grid(columns)
 
     def _item(self, sample: Sample) -> dict[str, Tensor]:
@@ -94,6 +96,8 @@ class OracleTrainer(PictureTrainer):
         """What the network of this part sees."""
         if self.part == "mouth":
             return unit(batch["mouth_drawing"])
+        if self.part == "whole":
+            return (unit(batch["drawing"]) * 2 - 1).expand(-1, 3, -1, -1)
         with torch.no_grad():
             mouth = self.oracle.mouth(unit(batch["mouth_drawing"]))
         return self.oracle.composite(unit(batch["drawing"]), mouth)
