@@ -10,19 +10,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from tqdm import tqdm
 
 from ..capture.layout import Capture, Take
 from ..errors import CaptureError, TextError
 from ..face.keypoints import MOUTH
 from ..identity import Identity
-from ..render.engine import Engine, make_engine
-from ..render.stream import render_frames
 from ..speech.speech import Speech
 from ..speech.visemes import SILENCE
 from . import lips
 from .image import ImageScore, crop
 from .reader import LIPS, point_reader, reader_error
+from .subject import Subject
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +36,8 @@ class Evaluation:
 
     take: str
     source: str
-    """Where the mouth shapes come from: "aligned" (with the transcript) or "recognized"."""
+    """Where the mouth shapes come from: "aligned" (with the transcript), "recognized", or "exact"
+    where they are those that the network is trained with."""
     frames: int
     """True frames that were compared."""
     psnr: float
@@ -88,7 +87,7 @@ def evaluate(
     """
     take = _check(identity, capture, take_name)
     speech = _listen(take, use_transcript)
-    return _score(identity, take, make_engine(identity, engine), speech.track.values, speech.source)
+    return score(Subject.of(identity, engine), take, speech.track.values, speech.source)
 
 
 def control_rows(
@@ -106,14 +105,14 @@ def control_rows(
     """
     take = _check(identity, capture, take_name)
     speech = _listen(take, use_transcript)
-    renderer = make_engine(identity, engine)
+    subject = Subject.of(identity, engine)
     changes: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "shuffled": shuffled,
         f"shifted +{LATE}": lambda values: delayed(values, LATE),
         "frozen": lambda values: np.tile(SILENCE, (len(values), 1)),
     }
     return {
-        name: _score(identity, take, renderer, change(speech.track.values), speech.source)
+        name: score(subject, take, change(speech.track.values), speech.source)
         for name, change in changes.items()
     }
 
@@ -154,20 +153,29 @@ def _listen(take: Take, use_transcript: bool) -> Speech:
         return Speech.from_sound(take.sound, take.capture.fps)
 
 
-def _score(
-    identity: Identity, take: Take, engine: Engine, values: np.ndarray, source: str
-) -> Evaluation:
-    """Render every frame, since lags are looked for between rendered ones, and compare."""
+def score(subject: Subject, take: Take, values: np.ndarray, source: str = "exact") -> Evaluation:
+    """Render a take and compare with its true frames.
+
+    Every frame is rendered, since lags are looked for between them.
+
+    Args:
+        subject: what renders.
+        take: whose head motion is shown.
+        values: (T, k) features of what is said.
+        source: where they come from.
+
+    Raises:
+        CaptureError: if the take has no readable frame.
+    """
     box, reader = take.capture.mouth_box, point_reader(LIPS)
     full, mouth = ImageScore(), ImageScore()
-    clip = take.clip(take.name)
-    values = values[: len(clip)]
+    keypoints = take.arrays["landmarks2d"]
+    values = values[: len(keypoints)]
     rendered_lips = np.empty((len(values), len(MOUTH), 2), np.float32)
     true_lips = np.full_like(rendered_lips, np.nan)
     at_hand = set(take.rendered)
-    pictures = render_frames(engine, clip, identity.config.style, values)
-    progress = tqdm(pictures, take.name, total=len(values), unit="frame", disable=None)
-    for frame, picture in enumerate(progress):
+    views = [(take, frame) for frame in range(len(values))]
+    for frame, picture in enumerate(subject.render(views, subject.windows(values), take.name)):
         rendered_lips[frame] = reader.read(picture, box)
         true = _true_frame(take, frame) if frame in at_hand else None
         if true is None:
@@ -182,7 +190,7 @@ def _score(
         psnr=full.psnr, ssim=full.ssim, mouth_psnr=mouth.psnr, mouth_ssim=mouth.ssim,
         psnr_of_mean=full.psnr_of_mean, mouth_psnr_of_mean=mouth.psnr_of_mean,
         reader_subject=reader.subject,
-        **_lip_figures(rendered_lips, true_lips, clip.keypoints[: len(values)]),
+        **_lip_figures(rendered_lips, true_lips, keypoints[: len(values)]),
     )  # fmt: skip
 
 
