@@ -12,8 +12,11 @@ from .errors import BundleError
 _LOGGER = logging.getLogger(__name__)
 
 REPO_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
-FILES = ("config.json", "renderer.safetensors", "clips/*.safetensors", "preview.webp", "README.md")
-"""All that is fetched of a repository, whatever else it holds."""
+FILES = (
+    "config.json", "renderer.safetensors", "oracle.safetensors", "clips/*.safetensors",
+    "preview.webp", "README.md",
+)  # fmt: skip
+"""All that is fetched of a repository, whatever else it holds; not every bundle has an oracle."""
 MAX_BYTES = 500_000_000
 """Largest bundle that is fetched; ours is under 25 MB."""
 

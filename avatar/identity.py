@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from . import hub
 from .errors import BundleError, ClipError
 from .face.clip import Clip
 from .identity_config import CONFIG, NAME, IdentityConfig
+from .nets.oracle import Oracle
 from .nets.renderer import Renderer
 
 __all__ = [
@@ -29,7 +31,8 @@ __all__ = [
     "save_identity",
 ]  # fmt: skip
 
-WEIGHTS, CLIPS, PREVIEW, CARD = "renderer.safetensors", "clips", "preview.webp", "README.md"
+WEIGHTS, ORACLE, CLIPS = "renderer.safetensors", "oracle.safetensors", "clips"
+PREVIEW, CARD = "preview.webp", "README.md"
 
 
 class Clips(Mapping[str, Clip]):
@@ -83,6 +86,36 @@ class Identity:
         """A still picture, where the bundle has one."""
         path = self.folder / PREVIEW
         return path if path.is_file() else None
+
+    @property
+    def has_oracle(self) -> bool:
+        """Whether frames can be mashed and drawn: oracle, rest face and camera are at hand."""
+        parts = self.config.oracle, self.config.geometry
+        return None not in parts and (self.folder / ORACLE).is_file()
+
+    def oracle(self) -> Oracle:
+        """The network that draws any mouth in any pose, read when it is first asked for.
+
+        In evaluation mode, on the CPU, float32.
+
+        Raises:
+            BundleError: if the bundle has none, or it is damaged.
+        """
+        return self._oracle
+
+    @cached_property
+    def _oracle(self) -> Oracle:
+        if not self.has_oracle:
+            raise BundleError(
+                f"The bundle {self.name} has no oracle ({ORACLE} and, in {CONFIG}, its arguments "
+                "and the face's geometry), so it cannot mash: take a bundle that was trained with "
+                "one, or make it with `python -m avatar train CAPTURE --out BUNDLE`."
+            )
+        with torch.device("meta"):  # no memory is taken before the file is known to fit
+            oracle = Oracle(self.config.oracle)
+        weights = _read_weights(self.folder / ORACLE, oracle.state_dict(), ("F16", "F32"))
+        oracle.load_state_dict(weights, assign=True)
+        return oracle.eval().requires_grad_(False)
 
     def clip(self, name: str | None = None) -> Clip:
         """The clip of that name, or the default one.
@@ -156,6 +189,7 @@ def save_identity(
     renderer: Renderer,
     clips: Iterable[Clip],
     *,
+    oracle: Oracle | None = None,
     preview: np.ndarray | None = None,
     card: str = "",
     overwrite: bool = False,
@@ -167,6 +201,7 @@ def save_identity(
         config: what ``config.json`` says.
         renderer: the trained network, built from ``config.network``.
         clips: head motion at the identity's frame rate.
+        oracle: the trained oracle, built from ``config.oracle``; stored in half precision.
         preview: (H, W, 3) uint8 RGB still.
         card: text of the model card, ``README.md``.
         overwrite: replace what stands at ``folder``.
@@ -185,14 +220,18 @@ def save_identity(
         (temporary / CLIPS).mkdir(parents=True)
         text = json.dumps(config.to_dict(), indent=2, ensure_ascii=False)
         (temporary / CONFIG).write_text(text + "\n", encoding="utf-8")
-        weights = {key: value.contiguous() for key, value in renderer.state_dict().items()}
-        save_file(weights, temporary / WEIGHTS, metadata={"format": "pt", "name": config.name})
+        _write_weights(temporary / WEIGHTS, config.name, renderer.state_dict())
+        if oracle is not None:
+            halves = {key: value.half() for key, value in oracle.state_dict().items()}
+            _write_weights(temporary / ORACLE, config.name, halves)
         for clip in clips:
             clip.save(temporary / CLIPS / f"{clip.name}.safetensors")
         (temporary / CARD).write_text(card, encoding="utf-8")
         if preview is not None:
             _save_preview(temporary / PREVIEW, preview)
-        read_bundle(temporary)  # what cannot be loaded must not replace what can
+        written = read_bundle(temporary)  # what cannot be loaded must not replace what can
+        if oracle is not None:
+            written.oracle()
         _swap(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -232,8 +271,18 @@ def _local_folder(source: str | Path) -> Path | None:
     return None
 
 
-def _read_weights(path: Path, expected: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Read exactly the expected tensors: names, shapes and types are checked before any is read."""
+def _write_weights(path: Path, name: str, weights: Mapping[str, torch.Tensor]) -> None:
+    contiguous = {key: value.contiguous() for key, value in weights.items()}
+    save_file(contiguous, path, metadata={"format": "pt", "name": name})
+
+
+def _read_weights(
+    path: Path, expected: Mapping[str, torch.Tensor], types: tuple[str, ...] = ("F32",)
+) -> dict[str, torch.Tensor]:
+    """Read exactly the expected tensors, as float32.
+
+    Names, shapes and types are checked before any is read.
+    """
     try:
         with safe_open(path, framework="pt") as file:
             names = set(file.keys())
@@ -243,12 +292,12 @@ def _read_weights(path: Path, expected: Mapping[str, torch.Tensor]) -> dict[str,
                 raise BundleError(f"{path.name} {problem} weight {odd[:80]!r}.")
             for name, tensor in expected.items():
                 part = file.get_slice(name)
-                if part.get_shape() != list(tensor.shape) or part.get_dtype() != "F32":
+                if part.get_shape() != list(tensor.shape) or part.get_dtype() not in types:
                     raise BundleError(
                         f"{path.name} has {name} as {part.get_dtype()} {part.get_shape()}, "
-                        f"but the network needs F32 {list(tensor.shape)}."
+                        f"but the network needs {' or '.join(types)} {list(tensor.shape)}."
                     )
-            weights = {name: file.get_tensor(name) for name in expected}
+            weights = {name: file.get_tensor(name).float() for name in expected}
     except FileNotFoundError as error:
         raise BundleError(f"The bundle {path.parent} is missing {path.name}.") from error
     except (SafetensorError, OSError) as error:

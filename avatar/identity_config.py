@@ -10,6 +10,8 @@ from typing import Any
 from .errors import BundleError
 from .face.drawing import DrawingStyle
 from .face.keypoints import GROUPS
+from .face.mashing import FaceGeometry
+from .nets.oracle import OracleConfig
 from .nets.renderer import RendererConfig
 from .speech.visemes import NAMES, WINDOW
 from .timing import parse_fps
@@ -43,10 +45,15 @@ class IdentityConfig:
     """What stands behind the person in the training pictures."""
     default_clip: str = ""
     """The clip to play when none is asked for; empty: the first by name."""
+    geometry: FaceGeometry | None = None
+    """The rest face and the camera, which mashing needs."""
+    oracle: OracleConfig | None = None
+    """What the bundle's oracle is built of, where it has one."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         network = self.network.to_dict()
+        optional = {"geometry": self.geometry, "oracle": self.oracle}
         return {
             "format": FORMAT,
             "name": self.name,
@@ -61,6 +68,7 @@ class IdentityConfig:
             "training": self.training,
             "default_background": self.default_background,
             "default_clip": self.default_clip,
+            **{key: part.to_dict() for key, part in optional.items() if part is not None},
         }
 
     @classmethod
@@ -90,6 +98,7 @@ class IdentityConfig:
             fps = parse_fps(_take(values, "fps", str))
             network = RendererConfig.from_dict(_network_arguments(values))
             style = _style(_take(values, "drawing", dict))
+            geometry, oracle = _geometry(values), _oracle(values, network)
         except (ValueError, ArithmeticError) as error:
             raise BundleError(f"{CONFIG} cannot be used: {error}.") from error
         if network.k != len(NAMES):
@@ -102,6 +111,7 @@ class IdentityConfig:
             name, fps, network, style,
             **{key: _take(values, key, str) for key in texts},
             **{key: _take(values, key, dict) for key in records},
+            geometry=geometry, oracle=oracle,
         )  # fmt: skip
 
     @classmethod
@@ -139,13 +149,36 @@ def _kind(value: Any) -> str:
 def _network_arguments(values: dict[str, Any]) -> dict[str, Any]:
     """The renderer's arguments, their types checked against its defaults'."""
     arguments, defaults = _take(values, "network", dict), RendererConfig().to_dict()
-    for key, value in arguments.items():
-        if key in defaults and type(value) is not type(defaults[key]):
-            raise ValueError(f"network {key} should be {_kind(defaults[key])}, not {_kind(value)}")
+    _check_kinds("network", arguments, defaults)
     box = _take(values, "mouth_box", list)
     if len(box) != 4 or any(type(value) is not int for value in box):
         raise ValueError(f"mouth_box should be four whole numbers, not {str(box)[:60]}")
     return arguments | {"mouth_box": box}
+
+
+def _check_kinds(part: str, arguments: dict[str, Any], defaults: dict[str, Any]) -> None:
+    for key, value in arguments.items():
+        if key in defaults and type(value) is not type(defaults[key]):
+            raise ValueError(f"{part} {key} should be {_kind(defaults[key])}, not {_kind(value)}")
+
+
+def _geometry(values: dict[str, Any]) -> FaceGeometry | None:
+    return FaceGeometry.from_dict(_take(values, "geometry", dict)) if "geometry" in values else None
+
+
+def _oracle(values: dict[str, Any], network: RendererConfig) -> OracleConfig | None:
+    """The oracle's arguments; its pictures are pasted where the renderer's mouth box is."""
+    if "oracle" not in values:
+        return None
+    arguments = _take(values, "oracle", dict)
+    _check_kinds("oracle", arguments, OracleConfig().to_dict())
+    for key, value in arguments.items():
+        if type(value) is list and any(type(number) is not int for number in value):
+            raise ValueError(f"oracle {key} should hold whole numbers, not {str(value)[:60]}")
+    oracle = OracleConfig.from_dict(arguments)
+    if tuple(oracle.mouth_box) != tuple(network.mouth_box):
+        raise ValueError("oracle has another mouth_box than the identity")
+    return oracle
 
 
 def _style(values: dict[str, Any]) -> DrawingStyle:

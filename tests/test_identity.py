@@ -13,7 +13,9 @@ from safetensors.torch import load_file, save_file
 from avatar import identity as room
 from avatar.errors import BundleError, ClipError
 from avatar.face.clip import Clip
+from avatar.face.mashing import FaceGeometry
 from avatar.identity import Identity, IdentityConfig, list_identities, load_identity, save_identity
+from avatar.nets.oracle import Oracle, OracleConfig
 from avatar.nets.renderer import Renderer
 
 REPO = "studio/anna"
@@ -212,6 +214,132 @@ def test_names_are_found_under_checkpoints(
         load_identity("bob")
     with pytest.raises(BundleError, match="revision"):
         load_identity("anna", revision="main")
+
+
+# With an oracle
+
+TINY = OracleConfig(widths=(4, 8), blocks=1)
+
+
+@pytest.fixture(scope="module")
+def pristine_masher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    solid = np.random.default_rng(0).normal(0, 0.1, (68, 3)).astype(np.float32)
+    camera = np.array([[1792, 0, 256], [0, 1792, 256], [0, 0, 1]], np.float32)
+    config = IdentityConfig("anna", geometry=FaceGeometry(solid, camera), oracle=TINY)
+    folder = tmp_path_factory.mktemp("bundles") / "anna"
+    return save_identity(folder, config, Renderer(), [make_clip("still")], oracle=Oracle(TINY))
+
+
+@pytest.fixture
+def masher(pristine_masher: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(pristine_masher, tmp_path / "masher")
+
+
+def test_an_oracle_is_stored_in_half_precision_and_loaded_in_full(masher: Path) -> None:
+    anna = load_identity(masher)
+    assert anna.has_oracle and anna.oracle() is anna.oracle()
+    stored = load_file(masher / "oracle.safetensors")
+    for name, weight in anna.oracle().state_dict().items():
+        assert weight.dtype == torch.float32 and torch.equal(weight, stored[name].float())
+        assert stored[name].dtype == torch.float16
+    head, mouth = anna.oracle()(torch.zeros(1, 1, 512, 512), torch.zeros(1, 1, 512, 512))
+    assert head.shape == mouth.shape == (1, 3, 512, 512) and not anna.oracle().training
+    assert anna.config.geometry.canonical.shape == (68, 3)
+
+
+def test_full_precision_is_read_too(masher: Path) -> None:
+    path = masher / "oracle.safetensors"
+    save_file({name: w.float() * 1.0001 for name, w in load_file(path).items()}, path)
+    weights = load_identity(masher).oracle().state_dict()
+    assert all(torch.equal(weights[name], w) for name, w in load_file(path).items())
+
+
+def test_a_bundle_without_an_oracle_says_so_when_it_is_asked_for(bundle: Path) -> None:
+    anna = load_identity(bundle)
+    assert not anna.has_oracle
+    with pytest.raises(BundleError, match=r"oracle\.safetensors.*avatar train"):
+        anna.oracle()
+
+
+@pytest.mark.parametrize("part", ["oracle", "geometry"])
+def test_all_parts_of_an_oracle_are_needed(masher: Path, part: str) -> None:
+    values = json.loads((masher / "config.json").read_text())
+    del values[part]
+    (masher / "config.json").write_text(json.dumps(values))
+    anna = load_identity(masher)
+    assert not anna.has_oracle
+    with pytest.raises(BundleError, match="has no oracle"):
+        anna.oracle()
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"oracle": []}, "'oracle'"),
+        ({"oracle": {"depth": 3}}, "depth"),
+        ({"oracle": {"widths": [4.5, 8]}}, "whole numbers"),
+        ({"oracle": {"widths": "48"}}, "widths"),
+        ({"oracle": {"widths": [10**9, 8]}}, "widths"),
+        ({"oracle": {"blocks": 10**9}}, "blocks"),
+        ({"oracle": {"mouth_box": [0, 0, 192, 192]}}, "mouth_box"),
+        ({"geometry": []}, "'geometry'"),
+        ({"geometry": {}}, "canonical"),
+        ({"geometry": {"canonical": [[0]], "camera": [[0]], "perspective": True}}, "canonical"),
+    ],
+)
+def test_a_bad_oracle_or_geometry_is_refused(masher: Path, change: dict, expected: str) -> None:
+    change_config(masher, **change)
+    with pytest.raises(BundleError) as error:
+        load_identity(masher)
+    assert expected in sentence(error)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda w: without(w, "head.out.bias"), "lacks the weight 'head.out.bias'"),
+        (lambda w: w | {"extra": torch.zeros(1)}, "unknown weight 'extra'"),
+        (lambda w: w | {"head.out.bias": torch.zeros(3)}, r"needs F16 or F32 \[48\]"),
+        (lambda w: w | {"head.out.bias": torch.zeros(48).double()}, "F64"),
+        (lambda w: w | {"head.out.bias": torch.full((48,), torch.nan)}, "NaN or infinite"),
+    ],
+)
+def test_the_weights_of_an_oracle_must_fit_exactly(masher: Path, change, expected: str) -> None:
+    path = masher / "oracle.safetensors"
+    save_file(change(load_file(path)), path)
+    anna = load_identity(masher)
+    with pytest.raises(BundleError, match=expected) as error:
+        anna.oracle()
+    assert "oracle.safetensors" in sentence(error)
+
+
+@pytest.mark.parametrize("keep", [0, 7, 100, 5_000])
+def test_a_truncated_oracle_is_refused(masher: Path, keep: int) -> None:
+    path = masher / "oracle.safetensors"
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(BundleError) as error:
+        load_identity(masher).oracle()
+    assert "oracle.safetensors is damaged" in sentence(error)
+
+
+def test_an_oracle_that_cannot_be_loaded_is_not_saved(masher: Path) -> None:
+    broken = Oracle(TINY)
+    broken.head.out.weight.data[0] = 1e6  # beyond half precision
+    config = load_identity(masher).config
+    with pytest.raises(BundleError, match="NaN or infinite"):
+        save_identity(
+            masher, config, Renderer(), [make_clip("a")], oracle=broken, overwrite=True
+        )  # fmt: skip
+    assert list(load_identity(masher).clips) == ["still"]
+
+
+def test_an_oracle_comes_from_the_hub(
+    fake_hub: FakeHub, masher: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    fake_hub.repos[REPO] = masher
+    assert load_identity(REPO).oracle().config == TINY
 
 
 # From the Hub

@@ -19,7 +19,7 @@ MASHED = JAW + MOUTH
 """What follows the mouth: lips, jaw and chin; everything else stays with the head (G13)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FaceGeometry:
     """One person's face at rest, and the camera that sees it."""
 
