@@ -2,7 +2,7 @@
 
 (a) A mouth network turns the magnified drawing of the mouth box into a picture; (b) shrunk, the
 picture is pasted into the drawing of the head; (c) a head network "outpaints" the rest. It never
-hears a sound, so it can draw any mouth in any pose: it makes the renderer's synthetic training data.
+hears a sound, so it can draw any mouth in any pose: it makes the renderer's synthetic data.
 """
 
 from dataclasses import asdict, dataclass, fields
