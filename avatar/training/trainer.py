@@ -31,6 +31,7 @@ from tqdm import tqdm
 
 from ..errors import AvatarError
 from ..files import replacing
+from .stopping import Stopping
 
 log = logging.getLogger(__name__)
 
@@ -161,12 +162,13 @@ class Trainer(ABC):
         Raises:
             AvatarError: if the loss stays not a number, or the state cannot be saved; the last
                 saved state stands.
+            KeyboardInterrupt: after Ctrl-C or SIGTERM; this step's state has been saved.
         """
         schedule, started, before = self.schedule, time.monotonic(), self.seconds
         progress = tqdm(
             total=schedule.steps, initial=self.step, desc=self.run.name, unit="step", mininterval=5
         )
-        with progress, _Log(self.run, self.step) as records:
+        with progress, _Log(self.run, self.step) as records, Stopping() as stopping:
             for batch in self._batches():
                 losses = self._guarded_step(batch)
                 self.step += 1
@@ -180,8 +182,11 @@ class Trainer(ABC):
                 if self.step % schedule.sample_every == 0:
                     with torch.no_grad():
                         records.picture(self.step, self.samples())
-                if self.step % schedule.save_every == 0:
+                asked = stopping.asked
+                if asked or self.step % schedule.save_every == 0:
                     self.save()
+                if asked:
+                    raise KeyboardInterrupt
         self.save()
         return self.weights_path
 
@@ -311,7 +316,7 @@ class _Log:
         row = {"step": step, "seconds": f"{seconds:.1f}", "rate": f"{rate:.6f}"}
         row |= {"busy": f"{busy:.3f}"}
         row |= {"losses": json.dumps({key: round(value, 5) for key, value in losses.items()})}
-        new = not self.path.exists()
+        new = not self.path.exists() or not self.path.stat().st_size
         with self.path.open("a", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, list(row))
             if new:
@@ -328,11 +333,11 @@ class _Log:
     def _forget_after(self, step: int) -> None:
         """Drop rows that a killed run wrote after its last saved state: they come again."""
         if self.path.exists():
-            with self.path.open(newline="", encoding="utf-8") as file:
-                head, *rows = file.read().splitlines()
-            kept = [row for row in rows if int(row.partition(",")[0]) <= step]
+            text = self.path.read_text(encoding="utf-8")
+            rows = re.findall(r"^(step|\d+)(,.*\n)", text, re.MULTILINE)  # whole lines alone
+            kept = [n + rest for n, rest in rows if n == "step" or int(n) <= step]
             with replacing(self.path) as temporary:
-                temporary.write_text("\n".join([head, *kept]) + "\n", encoding="utf-8")
+                temporary.write_text("".join(kept), encoding="utf-8")
 
 
 def _states(run: Path) -> list[Path]:
@@ -345,15 +350,19 @@ def _step(state: Path) -> int:
 
 
 def _write_state(run: Path, facts: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-    """Write a new state beside the old one, then delete the old one."""
+    """Write a new state beside the old one, then delete the old one.
+
+    A state that stands is never touched: with the same step it is the same.
+    """
     folder = run / f"state_{facts['step']:08d}"
+    if folder.exists():
+        return
     temporary = run / f".state.{secrets.token_hex(4)}"
     try:
         temporary.mkdir()
         for i, shard in enumerate(_shards(tensors)):
             save_file(shard, temporary / f"{i:03d}.safetensors")
         (temporary / "state.json").write_text(json.dumps(facts), encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
         temporary.replace(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

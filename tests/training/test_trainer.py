@@ -1,0 +1,201 @@
+"""The loop that all trainings share, and what may go wrong in it."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from avatar.errors import AvatarError
+from avatar.training import trainer as room
+from avatar.training.trainer import MOST_BAD, Schedule, Trainer
+
+
+class Line(Trainer):
+    """Fits y = 3 x; the batches of ``poisoned`` steps hold no numbers."""
+
+    poisoned: frozenset[int] = frozenset()
+
+    def __init__(self, run: Path, schedule: Schedule, width: int = 4):
+        torch.manual_seed(schedule.seed)
+        layers = nn.Sequential(nn.Linear(1, width), nn.Tanh(), nn.Linear(width, 1))
+        super().__init__(run, schedule, {"line": layers}, {"width": width})
+
+    def batch(self, step: int) -> dict[str, Tensor]:
+        x = torch.from_numpy(np.random.default_rng(step).normal(size=(8, 1)).astype(np.float32))
+        return {"x": x * float("nan") if step in self.poisoned else x, "y": 3 * x}
+
+    def train_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        noisy = batch["x"] + 0.01 * torch.randn_like(batch["x"])
+        loss = (self.networks["line"](noisy) - batch["y"]).square().mean()
+        self.optimise("line", loss)
+        return {"error": loss.detach()}
+
+    def samples(self) -> np.ndarray:
+        return np.zeros((8, 8, 3), np.uint8)
+
+
+def schedule(steps: int, **changes: float) -> Schedule:
+    values = {"warmup": 1, "log_every": 2, "sample_every": 4, "save_every": 4, "constant": 1.0}
+    return Schedule(steps, **values | changes)
+
+
+def states(run: Path) -> list[str]:
+    return sorted(path.name for path in run.iterdir() if "state" in path.name)
+
+
+def rows(run: Path) -> list[dict[str, str]]:
+    with (run / "log.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_run_learns_and_leaves_its_files(tmp_path: Path) -> None:
+    line = Line(tmp_path / "run", schedule(400, learning_rate=0.02))
+    assert line.train() == tmp_path / "run" / "line.safetensors"
+    errors = [json.loads(row["losses"])["error"] for row in rows(tmp_path / "run")]
+    assert len(errors) == 200 and errors[-1] < errors[0] / 10
+    assert states(tmp_path / "run") == ["state_00000400"]
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert {"samples_000004.jpg", "tensorboard", "line.safetensors"} <= names
+
+
+def test_a_resumed_run_ends_as_one_that_never_stopped(tmp_path: Path) -> None:
+    whole = Line(tmp_path / "whole", schedule(12)).train()
+    Line(tmp_path / "half", schedule(6)).train()
+    half = Line(tmp_path / "half", schedule(12))
+    assert half.step == 6 and half.seconds > 0
+    half.train()
+    one, other = load_file(whole), load_file(half.weights_path)
+    assert all(torch.equal(one[key], other[key]) for key in one)
+    assert [row["step"] for row in rows(tmp_path / "half")] == ["2", "4", "6", "8", "10", "12"]
+
+
+def test_a_run_that_is_done_changes_nothing(tmp_path: Path) -> None:
+    Line(tmp_path, schedule(4)).train()
+    state = tmp_path / "state_00000004" / "000.safetensors"
+    before = state.stat().st_mtime_ns
+    Line(tmp_path, schedule(4)).train()
+    assert state.stat().st_mtime_ns == before
+
+
+def test_a_batch_that_is_no_number_is_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    line = Line(tmp_path, schedule(6))
+    line.poisoned = frozenset({2, 3})
+    line.train()
+    assert "step 2 is left out" in caplog.text and line.step == 6
+    assert all(p.isfinite().all() for p in load_file(line.weights_path).values())
+
+
+def test_batches_that_stay_no_number_end_the_run_in_a_sentence(tmp_path: Path) -> None:
+    line = Line(tmp_path, schedule(40))
+    line.poisoned = frozenset(range(4, 40))
+    with pytest.raises(AvatarError, match=f"not a number for {MOST_BAD} batches"):
+        line.train()
+    assert all(p.isfinite().all() for p in load_file(line.weights_path).values())
+    assert Line(tmp_path, schedule(40)).train().exists(), "the run cannot go on"
+
+
+def test_a_full_disk_keeps_the_state_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = Line(tmp_path, schedule(12))
+    calls = []
+
+    def full(*arguments: object) -> None:
+        calls.append(arguments)
+        if len(calls) > 2:  # state and weights of step 4 have found room
+            raise OSError(28, "No space left on device")
+        real(*arguments)
+
+    real = room.save_file
+    monkeypatch.setattr(room, "save_file", full)
+    with pytest.raises(AvatarError, match=r"No space left.* step 4 stands: make room"):
+        line.train()
+    monkeypatch.undo()
+    assert states(tmp_path) == ["state_00000004"]
+    again = Line(tmp_path, schedule(12))
+    assert again.step == 4
+    again.train()
+
+
+def test_a_damaged_state_is_told(tmp_path: Path) -> None:
+    Line(tmp_path, schedule(4)).train()
+    (tmp_path / "state_00000004" / "000.safetensors").write_bytes(b"\x00" * 9)
+    with pytest.raises(AvatarError, match="state_00000004 is damaged"):
+        Line(tmp_path, schedule(4))
+
+
+def test_a_run_of_another_network_is_refused(tmp_path: Path) -> None:
+    Line(tmp_path, schedule(4)).train()
+    with pytest.raises(AvatarError, match="trains something else"):
+        Line(tmp_path, schedule(4), width=5)
+
+
+@pytest.mark.parametrize("left", ["", "step,sec", "step,seconds\n1,2\n99999,3\n4", "\x00\x00"])
+def test_a_log_cut_short_does_not_matter(tmp_path: Path, left: str) -> None:
+    tmp_path.joinpath("log.csv").write_text(left)
+    Line(tmp_path, schedule(4)).train()
+    steps = [row.partition(",")[0] for row in tmp_path.joinpath("log.csv").read_text().split()]
+    assert [step for step in steps if step.isdecimal()][-2:] == ["2", "4"]
+    assert "99999" not in steps and "step" in steps
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_the_step_first(tmp_path: Path, number: signal.Signals) -> None:
+    line = Line(tmp_path, schedule(10_000, save_every=9_999))
+    before = signal.getsignal(number)
+    threading.Timer(0.3, os.kill, (os.getpid(), number)).start()
+    with pytest.raises(KeyboardInterrupt):
+        line.train()
+    assert 0 < line.step < 9_999 and states(tmp_path) == [f"state_{line.step:08d}"]
+    assert signal.getsignal(number) == before
+    assert Line(tmp_path, schedule(10_000)).step == line.step
+
+
+KILLED = """
+import os, sys
+sys.path[:0] = {paths!r}
+from pathlib import Path
+from test_trainer import Line, room, schedule
+
+real, calls = room.{function}, []
+def killing(*arguments):
+    calls.append(arguments)
+    if len(calls) == {call}:
+        os.kill(os.getpid(), 9)
+    return real(*arguments)
+room.{function} = killing
+Line(Path({run!r}), schedule(12)).train()
+"""
+
+
+@pytest.mark.parametrize(
+    ("function", "call", "step"), [("save_file", 3, 4), ("_states", 3, 8), ("save_file", 6, 12)]
+)
+def test_a_process_killed_while_it_saves_loses_nothing(
+    tmp_path: Path, function: str, call: int, step: int
+) -> None:
+    """Killed while the state of step 8 is written, before the older one is deleted, and before the
+    last weights are written."""
+    paths = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
+    script = KILLED.format(paths=paths, function=function, call=call, run=str(tmp_path))
+    child = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert child.returncode == -signal.SIGKILL, child.stderr
+    line = Line(tmp_path, schedule(12))
+    assert line.step == step
+    assert not list(tmp_path.glob(".state.*"))
+    line.train()
+    whole = Line(tmp_path / "whole", schedule(12)).train()
+    one, other = load_file(whole), load_file(line.weights_path)
+    assert all(torch.equal(one[key], other[key]) for key in one)
