@@ -10,6 +10,7 @@ from avatar.capture.layout import Capture
 from avatar.errors import CaptureError
 from avatar.identity import Identity, IdentityConfig
 from avatar.metrics import evaluate as module
+from avatar.metrics import subject as subject_module
 from avatar.metrics.evaluate import control_rows, delayed, evaluate, shuffled
 from avatar.nets.renderer import Renderer, RendererConfig
 from avatar.speech.visemes import SILENCE
@@ -58,7 +59,7 @@ class Player:
 def player(capture, monkeypatch):
     take = capture.take("test_all")
     engine = Player([take.head_over_background(frame) for frame in take.rendered])
-    monkeypatch.setattr(module, "make_engine", lambda *_: engine)
+    monkeypatch.setattr(subject_module, "make_engine", lambda *_: engine)
     return engine
 
 
@@ -81,7 +82,7 @@ def test_a_random_network_gets_finite_and_poor_scores(row):
 
 def test_the_transcript_is_used_where_asked_for(identity, capture, monkeypatch):
     heard = []
-    monkeypatch.setattr(module, "_score", lambda *values: heard.append(values[-1]))
+    monkeypatch.setattr(module, "score", lambda *values: heard.append(values[-1]))
     evaluate(identity, capture, "test_a", use_transcript=True, engine="torch")
     evaluate(identity, capture, "test_a", use_transcript=False, engine="torch")
     assert heard == ["aligned", "recognized"]
