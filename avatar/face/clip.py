@@ -1,4 +1,4 @@
-"""A head-motion clip: what the head does, without what the mouth says."""
+"""A head-motion clip: what the head does, and what was said meanwhile where that is known."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +17,8 @@ from .keypoints import COUNT
 
 MAX_FRAMES = 200_000
 """Longest clip that is read, about two hours: a bundle from a stranger must not fill the memory."""
+MAX_FEATURES = 4096
+"""Most features a frame."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +35,20 @@ class Clip:
     """(T, 4, 4) float32, canonical -> camera, metres."""
     contour: np.ndarray
     """(T, M, 2) float32 px, head-and-shoulder outline."""
+    features: np.ndarray | None = None
+    """(T, k) float32 speech features of what was said meanwhile, for the renderer to repeat it."""
 
     def __post_init__(self):
         frames = len(self.keypoints)
-        expected = {
+        expected: dict[str, tuple[int, ...]] = {
             "keypoints": (frames, COUNT, 2),
             "irises": (frames, 2, 2),
             "pose": (frames, 4, 4),
             "contour": (frames, self.contour.shape[1] if self.contour.ndim == 3 else 0, 2),
         }
+        if self.features is not None:
+            wide = self.features.ndim == 2 and 0 < self.features.shape[1] <= MAX_FEATURES
+            expected["features"] = (frames, self.features.shape[1] if wide else 1)
         for name, shape in expected.items():
             array = getattr(self, name)
             if array.shape != shape or array.dtype != np.float32:
@@ -72,9 +79,9 @@ class Clip:
         """Write one safetensors file, whole or not at all."""
         arrays = {
             "keypoints": self.keypoints, "irises": self.irises,
-            "pose": self.pose, "contour": self.contour,
+            "pose": self.pose, "contour": self.contour, "features": self.features,
         }  # fmt: skip
-        arrays = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
+        arrays = {k: np.ascontiguousarray(v) for k, v in arrays.items() if v is not None}
         with replacing(path) as temporary:
             save_file(arrays, temporary, metadata={"name": self.name, "fps": str(self.fps)})
 
@@ -89,9 +96,9 @@ class Clip:
         try:
             with safe_open(path, framework="numpy") as file:
                 metadata = file.metadata() or {}
-                arrays = {
-                    key: file.get_tensor(key) for key in ("keypoints", "irises", "pose", "contour")
-                }
+                names = ["keypoints", "irises", "pose", "contour"]
+                names += {"features"} & set(file.keys())
+                arrays = {key: file.get_tensor(key) for key in names}
             fps = parse_fps(metadata.get("fps", ""))
         except FileNotFoundError as error:
             raise ClipError(f"The clip {path.name} is missing.") from error

@@ -9,7 +9,8 @@ from ..errors import CaptureError
 from ..face.clip import Clip
 from ..face.keypoints import EYES, LEFT_EYE, NOSE, RIGHT_EYE
 from ..face.pose import damp, project
-from .dataset import HELD_OUT
+from ..speech.visemes import SILENCE
+from .dataset import HELD_OUT, take_track
 
 SECONDS = 15
 """Length of each clip, where a take is that long."""
@@ -41,11 +42,18 @@ def choose_clips(capture: Capture) -> list[Clip]:
     if listening:
         picks["listening"] = sorted(listening)[len(listening) // 2]
     clips = [
-        capture.take(take).clip(name, start, start + length)
+        _clip(capture.take(take), name, start, start + length)
         for name, (_, take, start) in picks.items()
     ]
     _, name, start = speaking[0]
     return [_still(capture.take(name), start, start + length), *clips]
+
+
+def _clip(take: Take, name: str, start: int, stop: int) -> Clip:
+    """A stretch of a take, with what is said in it: beyond the end of the sound, silence."""
+    said = take_track(take).values[start:stop]
+    silence = np.tile(SILENCE, (stop - start - len(said), 1))
+    return replace(take.clip(name, start, stop), features=np.concatenate([said, silence]))
 
 
 def _motion(take: Take, start: int, length: int) -> float:
@@ -56,7 +64,7 @@ def _motion(take: Take, start: int, length: int) -> float:
 
 def _still(take: Take, start: int, stop: int) -> Clip:
     """A clip that keeps brows, eyes and blinks but only a little of the head's motion."""
-    clip = take.clip("still", start, stop)
+    clip = _clip(take, "still", start, stop)
     pose = damp(clip.pose, STILLNESS)
     canonical = take.arrays["landmarks3d_canonical"][start:stop]
     keypoints = project(canonical, pose, take.capture.intrinsics)

@@ -54,7 +54,7 @@ def still(identity: Identity, engine: Engine, name: str | None = None) -> np.nda
 def _pictures(identity: Identity, engine: Engine, clip: Clip) -> list[np.ndarray]:
     part = slice(0, COUNT * STRIDE, STRIDE)
     arrays = ("keypoints", "irises", "pose", "contour")
-    sparse = replace(clip, **{key: getattr(clip, key)[part] for key in arrays})
+    sparse = replace(clip, features=None, **{key: getattr(clip, key)[part] for key in arrays})
     silence = np.repeat(SILENCE[None], len(sparse), axis=0)
     frames = render_frames(engine, sparse, identity.config.style, silence)
     return [cv2.resize(frame, (SIZE, SIZE), interpolation=cv2.INTER_AREA) for frame in frames]

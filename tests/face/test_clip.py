@@ -49,3 +49,16 @@ def test_wrong_shapes_and_numbers(clip):
     broken[2, 0, 0] = np.inf
     with pytest.raises(ClipError, match="pose holds NaN"):
         replace(clip, pose=broken)
+
+
+def test_a_clip_may_know_what_was_said(clip, tmp_path):
+    said = np.arange(10, dtype=np.float32).reshape(5, 2)
+    replace(clip, features=said).save(tmp_path / "drift.safetensors")
+    assert np.array_equal(Clip.load(tmp_path / "drift.safetensors").features, said)
+    clip.save(tmp_path / "drift.safetensors")
+    assert Clip.load(tmp_path / "drift.safetensors").features is None
+    for wrong in (said[:4], said[..., None], said.astype(np.float64), np.zeros((5, 0), np.float32)):
+        with pytest.raises(ClipError, match="features should be"):
+            replace(clip, features=wrong)
+    with pytest.raises(ClipError, match="features holds NaN"):
+        replace(clip, features=np.full((5, 2), np.nan, np.float32))
