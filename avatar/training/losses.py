@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from ..nets.discriminator import PatchDiscriminator
 from .adversarial import discriminator_loss, feature_matching, generator_loss
-from .perceptual import load_perceptual
+from .perceptual import Perceptual
 
 BETA = 0.05
 """Smooth L1 is quadratic below this difference (pictures run from -1 to 1): about render noise."""
@@ -34,17 +34,20 @@ class LossWeights:
 class PictureLoss:
     """The losses of one picture, head or mouth, and its discriminator."""
 
-    def __init__(self, name: str, weights: LossWeights, condition: int = 0):
-        """Make the discriminator, and fetch VGG where it can be had.
+    def __init__(
+        self, name: str, weights: LossWeights, vgg: Perceptual | None, condition: int = 0
+    ):
+        """Make the discriminator.
 
         Args:
             name: of the picture.
             weights: what the terms count.
+            vgg: the perceptual loss; None: the discriminator's features take its place (G18).
             condition: channels of the drawing that the discriminator sees too; 0: none (G19).
         """
         self.name, self.weights, self.conditional = name, weights, bool(condition)
         self.discriminator = PatchDiscriminator(3 + condition, weights.width)
-        self.vgg = load_perceptual() if weights.features else None
+        self.vgg = vgg
 
     @property
     def networks(self) -> dict[str, nn.Module]:

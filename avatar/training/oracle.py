@@ -14,6 +14,7 @@ from ..face.drawing import DrawingStyle
 from ..nets.oracle import Oracle, OracleConfig
 from .dataset import Sample, collate, grid, oracle_drawings, pictures_item, signed, unit
 from .losses import LossWeights, PictureLoss
+from .perceptual import load_perceptual
 from .pictures import PictureSchedule, PictureTrainer
 
 PARTS = ("mouth", "head")
@@ -54,7 +55,8 @@ class OracleTrainer(PictureTrainer):
         self.oracle, self.part, self.data = Oracle(config), part, samples
         self.picture = "mouth" if part == "mouth" else "head"
         condition = 1 if part == "mouth" else 3
-        losses = [PictureLoss(self.picture, training.weights, condition)]
+        vgg = load_perceptual()
+        losses = [PictureLoss(self.picture, training.weights, vgg, condition)]
         if part == "head":
             if mouth_weights is None:
                 raise AvatarError("The oracle's head is trained after its mouth.")

@@ -20,6 +20,7 @@ from ..nets.renderer import Renderer, RendererConfig
 from .augment import classical
 from .dataset import Sample, collate, grid, renderer_item, signed, unit
 from .losses import LossWeights, PictureLoss
+from .perceptual import load_perceptual
 from .pictures import PictureSchedule, PictureTrainer
 
 log = logging.getLogger(__name__)
@@ -84,9 +85,10 @@ class RendererTrainer(PictureTrainer):
             renderer.audio_encoder.standardise(torch.from_numpy(said))
         else:
             renderer.load_state_dict(load_file(start))
+        vgg = load_perceptual()
         losses = [
-            PictureLoss("head", training.weights, condition=1),
-            PictureLoss("mouth", training.weights),
+            PictureLoss("head", training.weights, vgg, condition=1),
+            PictureLoss("mouth", training.weights, vgg),
         ]
         description = {"network": config.to_dict(), "training": asdict(training)}
         del description["training"]["schedule"]

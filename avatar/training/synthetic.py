@@ -61,10 +61,7 @@ class SyntheticSamples(Sequence[Sample]):
         return len(self.pairs)
 
     def __getitem__(self, index: int) -> Sample:
-        head, mouth = (
-            cv2.cvtColor(cv2.imread(str(self.picture(kind, index))), cv2.COLOR_BGR2RGB)
-            for kind in KINDS
-        )
+        head, mouth = (_read_picture(self.picture(kind, index)) for kind in KINDS)
         drawn = self._takes.sample(self.pairs, index, self.keypoints[index])
         return replace(drawn, head=head, mouth=mouth)
 
@@ -192,6 +189,13 @@ def _write_picture(path: Path, picture: np.ndarray) -> None:
     with replacing(path) as temporary:
         if not cv2.imwrite(str(temporary), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), QUALITY):
             raise AvatarError(f"{path} could not be written: is the disk full?")
+
+
+def _read_picture(path: Path) -> np.ndarray:
+    picture = cv2.imread(str(path))
+    if picture is None:
+        raise AvatarError(f"{path} is damaged: delete it, and let the oracle draw it again.")
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 
 def _digest(oracle: Oracle) -> str:
