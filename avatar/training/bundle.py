@@ -11,6 +11,7 @@ from ..capture.layout import Capture
 from ..face.clip import Clip
 from ..face.drawing import DrawingStyle
 from ..identity import IdentityConfig, save_identity
+from ..nets.oracle import Oracle
 from ..nets.renderer import Renderer, RendererConfig
 from ..speech.visemes import SILENCE
 from .clips import choose_clips, frontal_frame
@@ -24,8 +25,9 @@ def export_bundle(
     network: RendererConfig,
     folder: Path,
     training: dict[str, Any],
+    oracle: Oracle | None = None,
 ) -> Path:
-    """Write the bundle of a synthetic subject: network, clips, portrait and model card.
+    """Write the bundle of a synthetic subject: networks, clips, portrait and model card.
 
     Args:
         capture: what the network was trained on; its clips go into the bundle.
@@ -33,6 +35,7 @@ def export_bundle(
         network: what the network was built of.
         folder: where the bundle goes; one that stands there is replaced.
         training: how the weights came about, for config.json and the model card.
+        oracle: what drew the synthetic frames; the Mash tab shows it.
 
     Returns:
         The folder.
@@ -45,6 +48,8 @@ def export_bundle(
         name=folder.name,
         fps=capture.fps,
         network=network,
+        oracle=None if oracle is None else oracle.config,
+        geometry=capture.geometry,
         licence="Apache-2.0",
         consent={
             "synthetic": True,
@@ -59,6 +64,7 @@ def export_bundle(
         folder, config, renderer, clips,
         preview=_portrait(renderer.eval(), portrait_clip),
         card=model_card(config, capture),
+        oracle=oracle,
         overwrite=True,
     )  # fmt: skip
 
@@ -71,6 +77,27 @@ def _portrait(renderer: Renderer, clip: Clip) -> np.ndarray:
     window = torch.from_numpy(np.tile(SILENCE, (1, renderer.config.window, 1)))
     picture = renderer.head(drawing, window)[0].permute(1, 2, 0)
     return picture.add(1).mul(127.5).round().clamp(0, 255).byte().numpy()
+
+
+def _method(training: dict[str, Any]) -> str:
+    """How the weights came about, in a paragraph."""
+    text = (
+        f"{training['frames']} rendered frames of the capture's train takes, "
+        f"{training['steps']:,} steps of batch {training['batch']} on {training['device']}, "
+        f"{training['hours']:.1f} hours. Both decoders, smooth L1 and an edge term."
+    )
+    if not training.get("synthetic_frames"):
+        return text + " **No adversary, no oracle, no keypoint mashing.**"
+    features = "VGG-19 features" if training["vgg"] else (
+        "matching of discriminator features (**VGG-19's weights could not be fetched**)"
+    )
+    return (
+        f"{text} {training['synthetic_ratio']:.0%} of the samples were synthetic: "
+        f"{training['synthetic_frames']:,} frames with the mouth of one moment on the head of "
+        f"another, drawn by an oracle trained for {training['oracle_steps']:,} steps. "
+        f"Least-squares GAN with a head and a mouth PatchGAN for the last "
+        f"{training['adversarial_steps']:,} steps, and {features}."
+    )
 
 
 def model_card(config: IdentityConfig, capture: Capture) -> str:
@@ -97,10 +124,7 @@ Clips of head motion come with it.
 
 ## Training
 
-{training["frames"]} rendered frames of the capture's train takes, {training["steps"]:,} steps of
-batch {training["batch"]} on {training["device"]}, {training["hours"]:.1f} hours. Both decoders,
-smooth L1 and an edge term; **no adversary, no oracle, no keypoint mashing yet**, so fine texture
-is soft and the mouth is not proven independent of the head. {training.get("note", "")}
+{_method(training)} {training.get("note", "")}
 
 ## On takes it never saw
 

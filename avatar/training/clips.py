@@ -5,12 +5,11 @@ from dataclasses import replace
 import numpy as np
 
 from ..capture.layout import Capture, Take
-from ..errors import CaptureError
 from ..face.clip import Clip
 from ..face.keypoints import EYES, LEFT_EYE, NOSE, RIGHT_EYE
 from ..face.pose import damp, project
 from ..speech.visemes import SILENCE
-from .dataset import HELD_OUT, take_track
+from .dataset import take_track, train_takes
 
 SECONDS = 15
 """Length of each clip, where a take is that long."""
@@ -26,9 +25,7 @@ def choose_clips(capture: Capture) -> list[Clip]:
     Raises:
         CaptureError: if there is no train take.
     """
-    takes = [capture.take(name) for name in capture.take_names if not name.startswith(HELD_OUT)]
-    if not takes:
-        raise CaptureError(f"The capture {capture.folder} has no train take.")
+    takes = train_takes(capture)
     length = min(round(SECONDS * capture.fps), max(len(take.pose) for take in takes))
     listed = capture.description.get("takes", [])
     silent = {entry["name"] for entry in listed if entry.get("listening")}
