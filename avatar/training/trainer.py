@@ -5,12 +5,8 @@ safetensors, written whole or not at all; ``log.csv`` and ``tensorboard/`` hold 
 ``samples_<step>.jpg`` pictures, ``<network>.safetensors`` the averaged weights.
 """
 
-import csv
 import json
 import logging
-import re
-import secrets
-import shutil
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -20,23 +16,22 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from ..errors import AvatarError
 from ..files import replacing
+from .records import Records, time_left
+from .state import forget_unfinished, read_state, saved_states, step_of, write_state
 from .stopping import Stopping
 
 log = logging.getLogger(__name__)
 
-SHARD_BYTES = 12 << 20
-"""Largest file of a saved state: some machines only hand back small files."""
 MOST_BAD = 10
 """Batches in a row whose loss is not a number, after which training stops."""
 PREFETCHED = 4
@@ -116,10 +111,11 @@ class Trainer(ABC):
             for name, network in self.networks.items()
         }
         self.step, self.seconds, self.waited, self._bad = 0, 0.0, 0.0, 0
+        self.later = 0.0
+        """What comes after this training, counted in its steps: for the time left that is shown."""
         run.mkdir(parents=True, exist_ok=True)
-        for unfinished in run.glob(".state.*"):  # of a process killed while it saved
-            shutil.rmtree(unfinished, ignore_errors=True)
-        if states := _states(run):
+        forget_unfinished(run)
+        if states := saved_states(run):
             self._resume(states[-1])
 
     @abstractmethod
@@ -164,30 +160,27 @@ class Trainer(ABC):
                 saved state stands.
             KeyboardInterrupt: after Ctrl-C or SIGTERM; this step's state has been saved.
         """
-        schedule, started, before = self.schedule, time.monotonic(), self.seconds
-        progress = tqdm(
+        schedule, before = self.schedule, self.seconds
+        bar = tqdm(
             total=schedule.steps, initial=self.step, desc=self.run.name, unit="step", mininterval=5
         )
-        with progress, _Log(self.run, self.step) as records, Stopping() as stopping:
-            for batch in self._batches():
-                losses = self._guarded_step(batch)
-                self.step += 1
-                progress.update()
-                self.seconds = before + time.monotonic() - started
-                if losses and self.step % schedule.log_every == 0:
-                    values = {key: float(value) for key, value in losses.items()}
-                    rate = self.learning_rate(self.kept)
-                    records.add(self.step, self.seconds, rate, self.busy, values)
-                    progress.set_postfix({key: f"{value:.4f}" for key, value in values.items()})
-                if self.step % schedule.sample_every == 0:
-                    with torch.no_grad():
-                        records.picture(self.step, self.samples())
-                asked = stopping.asked
-                if asked or self.step % schedule.save_every == 0:
-                    self.save()
-                if asked:
-                    raise KeyboardInterrupt
-        self.save()
+        try:
+            with bar, Records(self.run, self.step) as records, Stopping() as stopping:
+                started = time.monotonic()
+                for batch in self._batches():
+                    losses = self._guarded_step(batch)
+                    self.step += 1
+                    self.seconds = before + time.monotonic() - started
+                    bar.update()
+                    self._record(records, bar, losses)
+                    asked = stopping.asked
+                    if asked or self.step % schedule.save_every == 0:
+                        self.save()
+                    if asked:
+                        raise KeyboardInterrupt
+            self.save()
+        except OSError as error:
+            raise self._unwritten(error) from error
         return self.weights_path
 
     def optimise(self, name: str, loss: Tensor) -> None:
@@ -221,16 +214,31 @@ class Trainer(ABC):
         facts = {"step": self.step, "seconds": self.seconds, "waited": self.waited}
         weights = self.average.module.state_dict()
         try:
-            _write_state(self.run, facts | {"description": self.description}, tensors)
+            write_state(self.run, facts | {"description": self.description}, tensors)
             with replacing(self.weights_path) as temporary:
                 save_file({k: v.contiguous().cpu() for k, v in weights.items()}, temporary)
         except (OSError, SafetensorError) as error:
-            states = _states(self.run)
-            kept = f"that of step {_step(states[-1])} stands" if states else "none was saved before"
-            raise AvatarError(
-                f"The state of step {self.step} could not be written to {self.run} ({error}); "
-                f"{kept}: make room and start again."
-            ) from error
+            raise self._unwritten(error) from error
+
+    def _unwritten(self, error: Exception) -> AvatarError:
+        states = saved_states(self.run)
+        kept = f"the state of step {step_of(states[-1])} stands" if states else "none was saved yet"
+        return AvatarError(
+            f"Step {self.step} of {self.run} could not be written ({error}); {kept}: make room and "
+            "start again."
+        )
+
+    def _record(self, records: Records, bar: tqdm, losses: dict[str, Tensor]) -> None:
+        """Log the losses and draw samples when it is time; no losses: the step was left out."""
+        if losses and self.step % self.schedule.log_every == 0:
+            values = {key: float(value) for key, value in losses.items()}
+            rate = self.learning_rate(self.kept)
+            records.add(self.step, self.seconds, rate, self.busy, values)
+            shown = {key: f"{value:.4f}" for key, value in values.items()}
+            bar.set_postfix(shown | time_left(bar, self.later))
+        if self.step % self.schedule.sample_every == 0:
+            with torch.no_grad():
+                records.picture(self.step, self.samples())
 
     def _guarded_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """A step, or nothing but a warning if the batch is not to be used."""
@@ -258,17 +266,18 @@ class Trainer(ABC):
             waiting = [pool.submit(self.batch, step) for step in islice(steps, PREFETCHED)]
             while waiting:
                 asked = time.monotonic()
-                batch = waiting.pop(0).result()
+                try:
+                    batch = waiting.pop(0).result()
+                except AvatarError:  # a picture is gone: what was learned so far is not
+                    self.save()
+                    raise
                 self.waited += time.monotonic() - asked
                 waiting += [pool.submit(self.batch, step) for step in islice(steps, 1)]
                 yield {k: v.to(self.device, non_blocking=True) for k, v in batch.items()}
 
     def _resume(self, folder: Path) -> None:
         try:
-            facts = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-            tensors: dict[str, Tensor] = {}
-            for shard in sorted(folder.glob("*.safetensors")):
-                tensors |= load_file(shard, device=str(self.device))
+            facts, tensors = read_state(folder, self.device)
             if facts["description"] != json.loads(json.dumps(self.description)):
                 raise AvatarError(
                     f"The run in {self.run} trains something else; choose another folder for it."
@@ -292,95 +301,6 @@ class Trainer(ABC):
                 f"The state {folder} is damaged; delete it to go on from an earlier one or anew."
             ) from error
         log.info("resumed %s at step %d", self.run, self.step)
-
-
-class _Log:
-    """Losses as CSV and for TensorBoard, and sample pictures."""
-
-    def __init__(self, run: Path, step: int):
-        from tensorboardX import SummaryWriter
-
-        self.run, self.path = run, run / "log.csv"
-        self._forget_after(step)
-        self.board = SummaryWriter(str(run / "tensorboard"), purge_step=step)
-
-    def __enter__(self) -> "_Log":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.board.close()
-
-    def add(
-        self, step: int, seconds: float, rate: float, busy: float, losses: dict[str, float]
-    ) -> None:
-        row = {"step": step, "seconds": f"{seconds:.1f}", "rate": f"{rate:.6f}"}
-        row |= {"busy": f"{busy:.3f}"}
-        row |= {"losses": json.dumps({key: round(value, 5) for key, value in losses.items()})}
-        new = not self.path.exists() or not self.path.stat().st_size
-        with self.path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(row))
-            if new:
-                writer.writeheader()
-            writer.writerow(row)
-        for key, value in losses.items():
-            self.board.add_scalar(key, value, step)
-
-    def picture(self, step: int, picture: np.ndarray) -> None:
-        path = self.run / f"samples_{step:06d}.jpg"
-        cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-        self.board.add_image("samples", picture, step, dataformats="HWC")
-
-    def _forget_after(self, step: int) -> None:
-        """Drop rows that a killed run wrote after its last saved state: they come again."""
-        if self.path.exists():
-            text = self.path.read_text(encoding="utf-8")
-            rows = re.findall(r"^(step|\d+)(,.*\n)", text, re.MULTILINE)  # whole lines alone
-            kept = [n + rest for n, rest in rows if n == "step" or int(n) <= step]
-            with replacing(self.path) as temporary:
-                temporary.write_text("".join(kept), encoding="utf-8")
-
-
-def _states(run: Path) -> list[Path]:
-    """Saved states, oldest first."""
-    return sorted((p for p in run.glob("state_*") if re.fullmatch(r"state_\d+", p.name)), key=_step)
-
-
-def _step(state: Path) -> int:
-    return int(state.name.partition("_")[2])
-
-
-def _write_state(run: Path, facts: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-    """Write a new state beside the old one, then delete the old one.
-
-    A state that stands is never touched: with the same step it is the same.
-    """
-    folder = run / f"state_{facts['step']:08d}"
-    if folder.exists():
-        return
-    temporary = run / f".state.{secrets.token_hex(4)}"
-    try:
-        temporary.mkdir()
-        for i, shard in enumerate(_shards(tensors)):
-            save_file(shard, temporary / f"{i:03d}.safetensors")
-        (temporary / "state.json").write_text(json.dumps(facts), encoding="utf-8")
-        temporary.replace(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    for old in _states(run):
-        if old != folder:
-            shutil.rmtree(old, ignore_errors=True)
-
-
-def _shards(tensors: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:
-    shard: dict[str, Tensor] = {}
-    size = 0
-    for name, tensor in tensors.items():
-        if shard and size + tensor.nbytes > SHARD_BYTES:
-            yield shard
-            shard, size = {}, 0
-        shard[name] = tensor.detach().cpu().contiguous()
-        size += tensor.nbytes
-    yield shard
 
 
 def _group(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -14,9 +14,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from avatar.errors import AvatarError
-from avatar.training import trainer as room
+from avatar.training import state as room
+from avatar.training.records import Records, time_left
 from avatar.training.trainer import MOST_BAD, Schedule, Trainer
 
 
@@ -114,7 +116,7 @@ def test_a_full_disk_keeps_the_state_before(
 
     def full(*arguments: object) -> None:
         calls.append(arguments)
-        if len(calls) > 2:  # state and weights of step 4 have found room
+        if len(calls) > 1:  # the state of step 4 has found room
             raise OSError(28, "No space left on device")
         real(*arguments)
 
@@ -181,13 +183,13 @@ Line(Path({run!r}), schedule(12)).train()
 
 
 @pytest.mark.parametrize(
-    ("function", "call", "step"), [("save_file", 3, 4), ("_states", 3, 8), ("save_file", 6, 12)]
+    ("function", "call", "step"), [("save_file", 2, 4), ("saved_states", 2, 8), ("save_file", 3, 8)]
 )
 def test_a_process_killed_while_it_saves_loses_nothing(
     tmp_path: Path, function: str, call: int, step: int
 ) -> None:
-    """Killed while the state of step 8 is written, before the older one is deleted, and before the
-    last weights are written."""
+    """Killed while the state of step 8 is written, before the one before is deleted, and while
+    that of step 12 is written."""
     paths = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
     script = KILLED.format(paths=paths, function=function, call=call, run=str(tmp_path))
     child = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
@@ -199,3 +201,37 @@ def test_a_process_killed_while_it_saves_loses_nothing(
     whole = Line(tmp_path / "whole", schedule(12)).train()
     one, other = load_file(whole), load_file(line.weights_path)
     assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_a_picture_that_cannot_be_read_ends_the_run_and_keeps_its_steps(tmp_path: Path) -> None:
+    class Holed(Line):
+        def batch(self, step: int) -> dict[str, Tensor]:
+            if step == 7:
+                raise AvatarError("picture 7 is damaged")
+            return super().batch(step)
+
+    line = Holed(tmp_path, schedule(12))
+    with pytest.raises(AvatarError, match="picture 7 is damaged"):
+        line.train()
+    assert states(tmp_path) == ["state_00000007"]
+    assert Line(tmp_path, schedule(12)).train().exists()
+
+
+def test_a_log_that_cannot_be_written_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Records, "add", full)
+    with pytest.raises(AvatarError, match="No space left.*none was saved yet"):
+        Line(tmp_path, schedule(12)).train()
+
+
+def test_time_left_counts_the_stages_that_follow(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tqdm(total=100, initial=10, disable=False, file=open(os.devnull, "w")) as bar:
+        assert time_left(bar, 50) == {}
+        bar.update(20)
+        bar.start_t -= 40
+        assert time_left(bar, 0) == {}
+        assert time_left(bar, 50) == {"whole": "04:00"}

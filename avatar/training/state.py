@@ -1,0 +1,88 @@
+"""What a killed training needs to go on: a folder of small files, written whole or not at all."""
+
+import json
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+SHARD_BYTES = 12 << 20
+"""Largest file of a saved state: some machines only hand back small files."""
+
+
+def saved_states(run: Path) -> list[Path]:
+    """Saved states, oldest first."""
+    states = [path for path in run.glob("state_*") if re.fullmatch(r"state_\d+", path.name)]
+    return sorted(states, key=step_of)
+
+
+def step_of(state: Path) -> int:
+    """The step that a state was saved after."""
+    return int(state.name.partition("_")[2])
+
+
+def write_state(run: Path, facts: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    """Write a new state beside the old one, then delete the old one.
+
+    A state that stands is never touched: with the same step it is the same.
+
+    Args:
+        run: folder of the run.
+        facts: plain values; ``step`` names the state.
+        tensors: by name, on any device.
+
+    Raises:
+        OSError, SafetensorError: if it cannot be written; older ones stand, nothing else is left.
+    """
+    folder = run / f"state_{facts['step']:08d}"
+    if folder.exists():
+        return
+    temporary = run / f".state.{secrets.token_hex(4)}"
+    try:
+        temporary.mkdir()
+        for i, shard in enumerate(_shards(tensors)):
+            save_file(shard, temporary / f"{i:03d}.safetensors")
+        (temporary / "state.json").write_text(json.dumps(facts), encoding="utf-8")
+        temporary.replace(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    for old in saved_states(run):
+        if old != folder:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def read_state(folder: Path, device: torch.device) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Facts and tensors as they were written.
+
+    Raises:
+        OSError, ValueError, SafetensorError: if it is damaged.
+    """
+    facts = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+    tensors: dict[str, Tensor] = {}
+    for shard in sorted(folder.glob("*.safetensors")):
+        tensors |= load_file(shard, device=str(device))
+    return facts, tensors
+
+
+def forget_unfinished(run: Path) -> None:
+    """Delete what a process left that was killed while it saved."""
+    for unfinished in run.glob(".state.*"):
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _shards(tensors: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+    shard: dict[str, Tensor] = {}
+    size = 0
+    for name, tensor in tensors.items():
+        if shard and size + tensor.nbytes > SHARD_BYTES:
+            yield shard
+            shard, size = {}, 0
+        shard[name] = tensor.detach().cpu().contiguous()
+        size += tensor.nbytes
+    yield shard
