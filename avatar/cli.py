@@ -1,4 +1,4 @@
-"""The command line: ``python -m avatar speak | serve | train | evaluate | benchmark``.
+"""The command line: ``python -m avatar speak | serve | train | evaluate | report | benchmark``.
 
 Exit codes: 0 done, 1 a problem told in one sentence, 2 wrong arguments, 130 interrupted.
 """
@@ -48,6 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_serve(verbs)
     _add_train(verbs)
     _add_evaluate(verbs)
+    _add_report(verbs)
     _add_benchmark(verbs)
     return parser
 
@@ -153,6 +154,34 @@ def _train(options: argparse.Namespace) -> dict[str, Any]:
     return training
 
 
+def _add_ablate(verbs: Any) -> None:
+    parser = _verb(
+        verbs, "ablate", _ablate,
+        "Train arms of the ablations, one after the other; the report measures what it finds.",
+    )  # fmt: skip
+    parser.add_argument("capture", type=Path, help="folder laid out like a capture")
+    parser.add_argument("arms", nargs="+", metavar="ARM",
+                        help="none, classical, ours, latent_full, "
+                        "mix_wide, one_decoder, window_N, ratio_X, oracle_whole")  # fmt: skip
+    parser.add_argument("--run", type=Path, dest="folder", required=True,
+                        help="folder of the method's run: its oracle and synthetic set are used")
+    parser.add_argument("--out", type=Path, default=Path("runs/ablation"), help="arms go here")
+    parser.add_argument("--steps", type=int, default=3_000, help="optimiser steps of each arm")
+
+
+def _ablate(options: argparse.Namespace) -> dict[str, Any]:
+    from .capture.layout import Capture
+    from .training.ablation import run_arm
+
+    logging.getLogger("avatar").setLevel(logging.INFO)
+    capture, result = Capture.load(options.capture), {}
+    for arm in options.arms:
+        folder = run_arm(arm, capture, options.folder, options.out, options.steps)
+        result[arm] = str(folder)
+        print(f"{arm}: {folder}")
+    return result
+
+
 def _add_evaluate(verbs: Any) -> None:
     parser = _verb(
         verbs, "evaluate", _evaluate,
@@ -181,6 +210,29 @@ def _evaluate(options: argparse.Namespace) -> dict[str, Any]:
         print(name, " ".join(f"{key}={_short(value)}" for key, value in row.items()))
     result = values.pop("real")
     return result | ({"controls": values} if values else {})
+
+
+def _add_report(verbs: Any) -> None:
+    parser = _verb(
+        verbs, "report", _report,
+        "Measure an identity, and the ablations beside its training: Markdown, pictures, JSON.",
+    )  # fmt: skip
+    _add_identity(parser, "identity")
+    parser.add_argument("capture", type=Path, help="folder laid out like a capture")
+    parser.add_argument("--runs", type=Path, metavar="FOLDER", help="trainings, e.g. runs")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the report")
+
+
+def _report(options: argparse.Namespace) -> dict[str, Any]:
+    from .capture.layout import Capture
+    from .identity import load_identity
+    from .metrics.report import write_report
+
+    identity = load_identity(options.identity, options.revision)
+    capture = Capture.load(options.capture)
+    result = write_report(identity, capture, options.out, options.runs)
+    print(f"{options.out / 'report.md'}: {identity.name}, measured")
+    return result
 
 
 def _add_benchmark(verbs: Any) -> None:
