@@ -30,6 +30,7 @@ from ..nets.oracle import Oracle
 from ..speech.visemes import SILENCE, windows
 from .augment import Augmentation, Pairs, draw_pairs
 from .dataset import Sample, collate, oracle_drawings, take_track, unit
+from .records import time_left
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,8 @@ class SyntheticSamples(Sequence[Sample]):
         """
         self.capture, self.folder = capture, folder
         self.pairs, self.keypoints, self.facts = _read_table(folder)
-        missing = sum(not path.exists() for path in self._paths())
+        numbers = range(len(self.pairs))
+        missing = sum(not path.exists() for n in numbers for path in _paths(folder, n))
         if missing:
             raise AvatarError(f"{folder} lacks {missing} pictures: let the oracle go on first.")
         self._takes = _TakeData(capture, self.pairs.takes, window)
@@ -61,16 +63,9 @@ class SyntheticSamples(Sequence[Sample]):
         return len(self.pairs)
 
     def __getitem__(self, index: int) -> Sample:
-        head, mouth = (_read_picture(self.picture(kind, index)) for kind in KINDS)
+        head, mouth = map(_read_picture, _paths(self.folder, index))
         drawn = self._takes.sample(self.pairs, index, self.keypoints[index])
         return replace(drawn, head=head, mouth=mouth)
-
-    def picture(self, kind: str, index: int) -> Path:
-        """Where the head or mouth picture of a pair is."""
-        return self.folder / kind / f"{index:06d}.jpg"
-
-    def _paths(self) -> list[Path]:
-        return [self.picture(kind, i) for kind in KINDS for i in range(len(self))]
 
 
 class _TakeData:
@@ -109,7 +104,12 @@ class _TakeData:
 
 
 def make_synthetic(
-    capture: Capture, oracle: Oracle, folder: Path, frames: int, config: Augmentation
+    capture: Capture,
+    oracle: Oracle,
+    folder: Path,
+    frames: int,
+    config: Augmentation,
+    later: float = 0.0,
 ) -> Path:
     """Draw pairs and let the oracle draw them; goes on where an earlier run stopped.
 
@@ -117,16 +117,17 @@ def make_synthetic(
         capture: whose train takes are mashed.
         oracle: trained, in evaluation mode.
         folder: where the table and the pictures go.
-        frames: how many frames are rendered.
+        frames: how many frames are rendered; more or fewer of them later change no pairs.
         config: how pairs are drawn.
+        later: what comes after, counted in pairs: for the time left that is shown.
 
     Raises:
-        AvatarError: if the folder holds the pairs of another oracle or another drawing of pairs.
+        AvatarError: if the folder holds the pairs of another oracle or another drawing of pairs,
+            or a picture cannot be written.
     """
     for kind in KINDS:
         (folder / kind).mkdir(parents=True, exist_ok=True)
     facts = asdict(config) | {
-        "frames": frames,
         "subject": capture.description.get("subject", capture.folder.name),
         "oracle": _digest(oracle),
     }
@@ -136,21 +137,24 @@ def make_synthetic(
         keypoints = np.stack([data.mashed(pairs, n) for n in range(len(pairs))])
         _write_table(folder, pairs, keypoints, facts)
     pairs, keypoints, found = _read_table(folder)
-    if found != facts:
-        raise AvatarError(f"{folder} holds the pairs of another oracle or seed: choose another.")
+    if {key: found.get(key) for key in facts} != facts:
+        raise AvatarError(
+            f"{folder} holds what another oracle drew, or other pairs: delete it to draw anew."
+        )
     data = _TakeData(capture, pairs.takes, 1)
-    left = [n for n in range(len(pairs)) if not (folder / KINDS[-1] / f"{n:06d}.jpg").exists()]
+    left = [n for n in range(len(pairs)) if not all(path.exists() for path in _paths(folder, n))]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     oracle.to(device)
-    with ThreadPoolExecutor(4) as pool, tqdm(total=len(left), desc="synthetic") as progress:
+    with ThreadPoolExecutor(4) as pool, tqdm(total=len(left), desc="synthetic", unit="pair") as bar:
         for first in range(0, len(left), BATCH):
             part = left[first : first + BATCH]
             samples = [data.sample(pairs, n, keypoints[n]) for n in part]
             pictures = _render(oracle, samples, device)
-            for kind, rendered in zip(KINDS, pictures, strict=True):  # the head before the mouth
-                paths = [folder / kind / f"{n:06d}.jpg" for n in part]
-                list(pool.map(_write_picture, paths, rendered))
-            progress.update(len(part))
+            paths = zip(*(_paths(folder, n) for n in part), strict=True)
+            for of_kind, rendered in zip(paths, pictures, strict=True):
+                list(pool.map(_write_picture, of_kind, rendered))
+            bar.update(len(part))
+            bar.set_postfix(time_left(bar, later))
     return folder
 
 
@@ -185,10 +189,22 @@ def gallery(samples: SyntheticSamples, count: int = 8) -> np.ndarray:
     return np.hstack(columns)
 
 
+def _paths(folder: Path, index: int) -> tuple[Path, Path]:
+    """The head and the mouth picture of a pair."""
+    head, mouth = (folder / kind / f"{index:06d}.jpg" for kind in KINDS)
+    return head, mouth
+
+
 def _write_picture(path: Path, picture: np.ndarray) -> None:
-    with replacing(path) as temporary:
-        if not cv2.imwrite(str(temporary), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), QUALITY):
-            raise AvatarError(f"{path} could not be written: is the disk full?")
+    # Not cv2.imwrite, which does not tell when the disk is full.
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), QUALITY)
+    try:
+        with replacing(path) as temporary:
+            temporary.write_bytes(data)
+    except OSError as error:
+        raise AvatarError(
+            f"{path} could not be written ({error}): make room and start again."
+        ) from error
 
 
 def _read_picture(path: Path) -> np.ndarray:

@@ -65,14 +65,16 @@ def test_a_sample_has_the_head_of_one_frame_and_speech_of_another(capture, synth
 
 def test_a_stopped_rendering_goes_on_and_others_are_refused(capture, oracle, synthetic, tmp_path):
     folder = make_synthetic(capture, oracle, tmp_path / "s", 3, CONFIG)
-    kept, lost = folder / "mouth" / "000000.jpg", folder / "mouth" / "000003.jpg"
-    before, again = kept.stat().st_mtime_ns, lost.read_bytes()
-    lost.unlink()
-    with pytest.raises(AvatarError, match="lacks 1 pictures"):
+    kept, *lost = (folder / name for name in ("mouth/000000.jpg", "mouth/000003.jpg",
+                                              "head/000004.jpg"))  # fmt: skip
+    before, again = kept.stat().st_mtime_ns, [path.read_bytes() for path in lost]
+    for path in lost:
+        path.unlink()
+    with pytest.raises(AvatarError, match="lacks 2 pictures"):
         SyntheticSamples(capture, folder, 6)
-    make_synthetic(capture, oracle, folder, 3, CONFIG)
-    assert lost.read_bytes() == again and kept.stat().st_mtime_ns == before
-    with pytest.raises(AvatarError, match="another oracle or seed"):
+    make_synthetic(capture, oracle, folder, 2, CONFIG)  # a frame fewer: the pairs stay
+    assert [path.read_bytes() for path in lost] == again and kept.stat().st_mtime_ns == before
+    with pytest.raises(AvatarError, match="other pairs: delete it"):
         make_synthetic(capture, oracle, folder, 3, Augmentation(pairs_per_frame=2, seed=4))
     (folder / "pairs.safetensors").write_bytes(b"cut")
     with pytest.raises(AvatarError, match="missing or damaged"):
