@@ -19,6 +19,7 @@ from ..speech.speech import Speech
 from ..speech.visemes import SILENCE
 from . import lips
 from .image import ImageScore, crop
+from .perceptual import perceptual_distance
 from .reader import LIPS, point_reader, reader_error
 from .subject import Subject
 
@@ -63,6 +64,10 @@ class Evaluation:
     """The same for the inner-lip opening."""
     reader_subject: str
     """Whose mouth the reader was trained on."""
+    lpips: float | None
+    """Whole frame; None where its weights are not at hand."""
+    mouth_lpips: float | None
+    """In the mouth box."""
 
 
 def evaluate(
@@ -130,13 +135,22 @@ def delayed(values: np.ndarray, frames: int) -> np.ndarray:
     return np.concatenate([silence, values])[: len(values)]
 
 
-def _check(identity: Identity, capture: Capture, take_name: str) -> Take:
-    take = capture.take(take_name)
+def check_rate(identity: Identity, capture: Capture) -> None:
+    """Refuse a capture of another frame rate.
+
+    Raises:
+        CaptureError: saying both rates.
+    """
     if capture.fps != identity.config.fps:
         raise CaptureError(
             f"The capture has {capture.fps} frames a second, "
             f"but {identity.name} is rendered at {identity.config.fps}."
         )
+
+
+def _check(identity: Identity, capture: Capture, take_name: str) -> Take:
+    take = capture.take(take_name)
+    check_rate(identity, capture)
     if not take.rendered:
         raise CaptureError(f"The take {take_name} has no frames to compare with.")
     return take
@@ -169,6 +183,7 @@ def score(subject: Subject, take: Take, values: np.ndarray, source: str = "exact
     """
     box, reader = take.capture.mouth_box, point_reader(LIPS)
     full, mouth = ImageScore(), ImageScore()
+    distance, distances = perceptual_distance(), []
     keypoints = take.arrays["landmarks2d"]
     values = values[: len(keypoints)]
     rendered_lips = np.empty((len(values), len(MOUTH), 2), np.float32)
@@ -182,10 +197,15 @@ def score(subject: Subject, take: Take, values: np.ndarray, source: str = "exact
             continue
         full.add(picture, true)
         mouth.add(crop(picture, box), crop(true, box))
+        if distance:
+            pairs = ((picture, true), (crop(picture, box), crop(true, box)))
+            distances.append([distance(*pair) for pair in pairs])
         true_lips[frame] = reader.read(true, box)
     if not full.frames:
         raise CaptureError(f"The take {take.name} has no readable frame to compare with.")
+    lpips, mouth_lpips = np.mean(distances, axis=0).tolist() if distances else (None, None)
     return Evaluation(
+        lpips=lpips, mouth_lpips=mouth_lpips,
         take=take.name, source=source, frames=full.frames,
         psnr=full.psnr, ssim=full.ssim, mouth_psnr=mouth.psnr, mouth_ssim=mouth.ssim,
         psnr_of_mean=full.psnr_of_mean, mouth_psnr_of_mean=mouth.psnr_of_mean,

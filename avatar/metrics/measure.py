@@ -24,6 +24,7 @@ from .disentanglement import (
 )
 from .evaluate import Evaluation, score
 from .image import Box
+from .lips import opening
 from .reader import LIPS, UPPER_FACE, PointReader, ReaderError, Region, point_reader, reader_error
 from .subject import Subject
 from .views import View, faces, posed
@@ -44,6 +45,12 @@ class Silence:
     rendered: Openings
     own_mouth: Openings
     """Control: a mouth that follows the motion's own speech."""
+    opening_px: tuple[float, ...]
+    """Opening of each rendered frame."""
+    rest_px: tuple[float, ...]
+    """What it should be."""
+    own_px: tuple[float, ...]
+    """Control."""
 
 
 @dataclass(frozen=True)
@@ -163,10 +170,12 @@ def measure_silence(subject: Subject, capture: Capture, frames: int) -> list[Sil
         shown[name] = lips, posed(faces(views), views)[:, LIP], posed(rest, views)[:, LIP]
     unseen = [parts for name, parts in shown.items() if name != TRAINED]
     together = tuple(np.concatenate(parts) for parts in zip(*unseen, strict=True))
-    return [
-        Silence(name, openings(lips, rested), openings(own, rested))
-        for name, (lips, own, rested) in ({"all unseen": together} | shown).items()
-    ]
+    return [_silence(name, *parts) for name, parts in ({"all unseen": together} | shown).items()]
+
+
+def _silence(name: str, lips: np.ndarray, own: np.ndarray, rest: np.ndarray) -> Silence:
+    traces = (tuple(opening(points).round(2).tolist()) for points in (lips, rest, own))
+    return Silence(name, openings(lips, rest), openings(own, rest), *traces)
 
 
 def measure_leaks(subject: Subject, capture: Capture) -> Leaks:
@@ -223,19 +232,14 @@ def measure_swaps(subject: Subject, capture: Capture, frames: int) -> list[Swap]
 def measure_readers(capture: Capture, frames: int) -> Readers:
     """Read true frames, whose points are known."""
     held_out = choose.held_out(capture)
-    views = [view for take in held_out for view in choose.rendered(take)]
-    takes = held_out + choose.train_takes(capture, listening=True)
-    silent = [
-        (take, frame)
-        for take in takes
-        for take, frame in choose.rendered(take)
-        if take.silent[frame]
-    ]
+    views = choose.thinned(choose.rendered(held_out), frames)
+    quiet = choose.rendered(held_out + choose.train_takes(capture, listening=True))
+    silent = [(take, frame) for take, frame in quiet if take.silent[frame]]
     rest = capture.geometry.canonical
     return Readers(
         subject=point_reader(LIPS).subject,
-        lips=_error(LIPS, choose.thinned(views, frames)),
-        upper_face=_error(UPPER_FACE, choose.thinned(views, frames)),
+        lips=_error(LIPS, views),
+        upper_face=_error(UPPER_FACE, views),
         silent=openings(_true(LIPS, silent), posed(rest, silent)[:, LIP]) if silent else None,
     )
 

@@ -47,16 +47,15 @@ def spread(take: Take, count: int) -> list[View]:
     return thinned([(take, frame) for frame in range(len(take.pose))], count)
 
 
-def rendered(take: Take) -> list[View]:
-    """Frames whose picture is at hand."""
-    return [(take, frame) for frame in take.rendered if frame < len(take.pose)]
+def rendered(takes: Sequence[Take]) -> list[View]:
+    """Frames of the takes whose picture is at hand."""
+    return [(take, frame) for take in takes for frame in take.rendered if frame < len(take.pose)]
 
 
 def trained_open(capture: Capture, count: int) -> list[View]:
     """The train pictures whose mouths are widest open: a network that learnt drawings by heart
     opens its mouth there whatever it hears."""
-    takes = train_takes(capture, listening=False)
-    views = [view for take in takes for view in rendered(take)]
+    views = rendered(train_takes(capture, listening=False))
     if not views:
         return []
     lips = np.stack([take.arrays["landmarks3d_canonical"][frame] for take, frame in views])
@@ -64,9 +63,10 @@ def trained_open(capture: Capture, count: int) -> list[View]:
     return [views[i] for i in np.argsort(-gap)[:count]]
 
 
-def different_mouths(capture: Capture, count: int) -> list[View]:
-    """Frames of held-out takes whose mouths differ as much as can be."""
-    views = _candidates(held_out(capture))
+def different_mouths(capture: Capture, count: int, with_picture: bool = False) -> list[View]:
+    """Frames of held-out takes whose mouths differ as much as can be; all, or those rendered."""
+    takes = held_out(capture)
+    views = rendered(takes) if with_picture else _candidates(takes)
     lips = faces(views)[:, list(MOUTH)]
     distance = np.linalg.norm(lips[:, None] - lips[None], axis=-1).mean(axis=-1)
     return [views[i] for i in far_apart(distance, count)]

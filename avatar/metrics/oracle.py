@@ -1,0 +1,80 @@
+"""Oracles beside the truth: does a mouth drawn first, at full size, come out sharper (Fig. 3)?"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..capture.layout import Capture
+from ..face.drawing import DrawingStyle, draw_mouth_box, draw_with_mouth
+from ..nets.oracle import Oracle
+from ..training.dataset import unit
+from . import views as choose
+from .image import ImageScore, crop
+
+Draw = Callable[[Tensor, Tensor], Tensor]
+"""Drawings of head and magnified mouth, (1, 1, 512, 512) in [0, 1] each, to the head
+(1, 3, 512, 512) or the mouth box (1, 3, h, w), in [-1, 1]."""
+
+
+@dataclass(frozen=True)
+class OracleScore:
+    """How near an oracle's mouths come to true ones on held-out takes (Fig. 3)."""
+
+    frames: int
+    mouth_psnr: float
+    """dB in the mouth box."""
+    mouth_ssim: float
+    sharpness: float
+    """Mean gradient of the mouth box over that of the truth: below 1 is blurrier."""
+
+
+@torch.inference_mode()
+def score_oracle(oracle: Draw, capture: Capture) -> OracleScore:
+    """Let an oracle draw held-out frames.
+
+    Args:
+        oracle: what draws.
+        capture: whose held-out takes are drawn.
+    """
+    box, score, ratios = capture.mouth_box, ImageScore(), []
+    for take, frame in choose.rendered(choose.held_out(capture)):
+        parts = [take.arrays[key][frame] for key in ("landmarks2d", "iris2d", "contour")]
+        style = DrawingStyle()
+        drawings = draw_with_mouth(*parts, style), draw_mouth_box(*parts, box, style)
+        made = oracle(*(unit(torch.from_numpy(drawing)[None, None]) for drawing in drawings))[0]
+        picture = made.add(1).mul(127.5).round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
+        if picture.shape[1::-1] != box[2:]:
+            picture = crop(picture, box)
+        true = crop(take.head_over_background(frame), box)
+        score.add(picture, true)
+        ratios.append(_gradient(picture) / _gradient(true))
+    return OracleScore(score.frames, score.psnr, score.ssim, float(np.mean(ratios)))
+
+
+def hierarchy(oracle: Oracle) -> Draw:
+    """Mouth first, then the head around it: the paper's oracle."""
+    return lambda *drawings: oracle(*drawings)[0]
+
+
+def shrunk_mouth(oracle: Oracle) -> Draw:
+    """The mouth network alone, its 512 px picture shrunk to the mouth box."""
+    _, _, width, height = oracle.config.mouth_box
+
+    def draw(_: Tensor, mouth_drawing: Tensor) -> Tensor:
+        mouth = oracle.mouth(mouth_drawing)
+        return F.interpolate(mouth, (height, width), mode="area")
+
+    return draw
+
+
+def _gradient(picture: np.ndarray) -> float:
+    """Mean length of the brightness gradient, on the 0..255 scale; a pixel's noise is left out."""
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    smooth = cv2.GaussianBlur(grey, (0, 0), 1.0)
+    across, down = cv2.Sobel(smooth, -1, 1, 0), cv2.Sobel(smooth, -1, 0, 1)
+    return float(np.hypot(across, down).mean())
