@@ -59,6 +59,29 @@ class Residual(nn.Module):
         return x + self.body(x)
 
 
+class Context(nn.Module):
+    """A dilated residual block that begins as nothing: what stands far away is seen, too.
+
+    Between the strided convolutions alone, an output pixel sees the drawing 75 px around it, and
+    where no line is so near (cheeks, hairline) it cannot know where the head is (G1).
+    """
+
+    def __init__(self, channels: int, dilation: int):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation),
+            InstanceNorm(channels),
+            nn.LeakyReLU(SLOPE),
+            nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation),
+            InstanceNorm(channels),
+        )
+        self.gain = nn.Parameter(torch.zeros(1, channels, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (B, C, H, W), any range; same shape out."""
+        return x + self.gain * self.body(x)
+
+
 class AudioEncoder(nn.Module):
     """A window of features to one 1x32x32 map (paper, Table 2b).
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .blocks import AudioEncoder, Conv, Residual, TConv
+from .blocks import AudioEncoder, Context, Conv, Residual, TConv
 
 SIZE = 512
 """Height and width of drawings and pictures, in pixels."""
@@ -31,6 +31,8 @@ class RendererConfig:
     """x, y, width, height in pixels of the head picture."""
     residual_blocks: bool = True
     """Residual blocks between the strided convolutions (G1)."""
+    context_blocks: int = 2
+    """Dilated residual blocks after them, our addition: they widen what a pixel sees (G1)."""
     mouth_latent: str = "crop"
     """"full": the mouth decoder reads the whole latent (the paper); "crop": only the box (G9)."""
     audio_mix: str = "table"
@@ -44,6 +46,8 @@ class RendererConfig:
             raise ValueError(f"expected a mouth box inside {SIZE}x{SIZE}, got {self.mouth_box}")
         if not 1 <= self.k <= 4096 or not 1 <= self.window <= 64:
             raise ValueError(f"expected k in 1..4096, window in 1..64, got {self.k}, {self.window}")
+        if not 0 <= self.context_blocks <= 4:
+            raise ValueError(f"expected 0 to 4 context_blocks, got {self.context_blocks}")
         if self.mouth_latent not in ("full", "crop"):
             raise ValueError(f"expected mouth_latent 'full' or 'crop', got {self.mouth_latent!r}")
         if self.audio_mix not in ("table", "wide"):
@@ -52,7 +56,8 @@ class RendererConfig:
     @classmethod
     def table_exact(cls, **changes: Any) -> "RendererConfig":
         """Table 2 to the letter: 1,200,669 parameters."""
-        return cls(**{"residual_blocks": False, "mouth_latent": "full"} | changes)
+        table = {"residual_blocks": False, "context_blocks": 0, "mouth_latent": "full"}
+        return cls(**table | changes)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "RendererConfig":
@@ -103,6 +108,7 @@ class Renderer(nn.Module):
             layers.append(Conv(c_in, c_out, stride=2))
             if self.config.residual_blocks and c_out != channels[-1]:
                 layers.append(Residual(c_out))
+        layers += [Context(channels[-1], 2**i) for i in range(self.config.context_blocks)]
         self.keypoint_encoder = nn.Sequential(*layers)
         self.audio_encoder = AudioEncoder(self.config.window, self.config.k, self.config.audio_mix)
         self.fusion = Conv(channels[-1] + 1, channels[-1])
