@@ -49,6 +49,7 @@ ARMS = {
     "latent_full": Arm("mouth decoder reads the whole latent (G9)", {"mouth_latent": "full"}),
     "latent_crop": Arm("mouth decoder reads the box of the latent (G9)", {"mouth_latent": "crop"}),
     "mix_wide": Arm("window mixed by 6 -> 16 -> 1 (G6)", {"audio_mix": "wide"}),
+    "context_none": Arm("no context blocks (G1)", {"context_blocks": 0}),
     "one_decoder": Arm("one decoder draws all (Fig. 10)", {"mouth_decoder": False}),
     **{f"window_{n}": Arm(f"window of {n} frames", {"window": n}) for n in (1, 2, 4, 8, 12)},
     **{

@@ -43,7 +43,8 @@ def net() -> Renderer:
 def test_parameter_counts():
     assert parameters(Renderer(RendererConfig.table_exact())) == 1_200_669
     assert parameters(Renderer(RendererConfig.table_exact(residual_blocks=True))) == 1_224_973
-    assert parameters(Renderer()) == 1_224_973
+    assert parameters(Renderer(RendererConfig(context_blocks=0))) == 1_224_973
+    assert parameters(Renderer()) == 1_372_813
 
 
 def test_every_layer_of_table_2(inputs):
