@@ -137,7 +137,9 @@ def far_apart(distance: np.ndarray, count: int) -> list[int]:
     """
     chosen = [int(distance.mean(axis=1).argmin())]
     while len(chosen) < min(count, len(distance)):
-        chosen.append(int(distance[:, chosen].min(axis=1).argmax()))
+        nearest = distance[:, chosen].min(axis=1)
+        nearest[chosen] = -1  # equal items are not the same item
+        chosen.append(int(nearest.argmax()))
     return chosen
 
 
