@@ -95,6 +95,9 @@ class _Library:
         )
         if self.rate <= 0:
             raise OSError("espeak_Initialize failed")
+        # Breath is noise, seeded with the time. What is said first in a process is now the same
+        # each time; later sounds still vary by what was said before (no call resets the phase).
+        self._c.espeak_ng_SetRandSeed(ctypes.c_long(1))
         self._callback = _Callback(self._collect)  # kept here: C holds no reference
         self._c.espeak_SetSynthCallback(self._callback)
         self.languages = self._listed()

@@ -18,9 +18,13 @@ TEXT = "The big blue boat moved past my empty farm. Five more people waved from 
 
 @pytest.fixture(scope="module")
 def spoken() -> tuple[np.ndarray, list[Phone]]:
-    """Speech of a voice and its exact phones."""
+    return spoken_by("en-us+f3")
+
+
+def spoken_by(voice: str) -> tuple[np.ndarray, list[Phone]]:
+    """Speech of a voice and its exact phones. The embedded voice never says a thing twice alike."""
     sounds, phones, offset = [], [], 0.0
-    for utterance in speak(TEXT, "en-us+f3"):
+    for utterance in speak(TEXT, voice):
         phones += [Phone(p.start + offset, p.end + offset, p.symbol) for p in utterance.phones]
         sounds.append(utterance.sound)
         offset += len(utterance.sound) / SAMPLE_RATE
@@ -62,8 +66,11 @@ def test_alignment_does_not_depend_on_what_came_before(spoken) -> None:
     assert align(sound, TEXT) == first
 
 
-def test_unusual_voice_is_not_refused() -> None:
-    sound = np.concatenate([utterance.sound for utterance in speak(TEXT, "en-us+f4")])
+@pytest.mark.parametrize("voice", ["en-us+m3", "en-us+m7"])
+def test_voices_that_narrow_beams_lose_are_not_refused(voice: str) -> None:
+    sound = np.concatenate([utterance.sound for utterance in speak(TEXT, voice)])
+    words = align_module._tokens(TEXT.lower())
+    assert align_module._path(align_module._decoder(**align_module.NARROW), sound, words) is None
     assert_covers(align(sound, TEXT), sound)
 
 
@@ -188,10 +195,28 @@ def test_one_sound_has_one_answer_whatever_was_heard_before():
     assert recognize(buzz) == first
 
 
-def test_a_sound_that_stops_before_its_transcript_does(spoken):
-    sound, phones = spoken
-    stop = next(p.start for p in phones if p.start > 0.8 * len(sound) / SAMPLE_RATE) + 0.03
+@pytest.mark.parametrize("voice", ["en-us+f3", "en-us+m3"])
+@pytest.mark.parametrize("share", [0.65, 0.8, 0.9])
+def test_a_sound_that_stops_before_its_transcript_does(voice: str, share: float) -> None:
+    sound, phones = spoken_by(voice)
+    stop = next(p.start for p in phones if p.start > share * len(sound) / SAMPLE_RATE) + 0.03
     cut = [p for p in phones if p.start < stop]
     aligned = align(sound[: round(stop * SAMPLE_RATE)], TEXT)
     assert aligned[-1].end == pytest.approx(stop, abs=1e-3)
     assert agreement(cut, aligned) > 0.6
+
+
+@pytest.mark.parametrize("share", [0.65, 0.8, 1.0])
+def test_a_wrong_transcript_of_a_sound_that_stops(spoken, share: float) -> None:
+    sound = spoken[0][: round(share * len(spoken[0]))]
+    with pytest.raises(TextError, match="does not match"):
+        align(sound, "We will meet again tomorrow at noon in front of the old station in town.")
+
+
+def test_how_well_a_path_fits() -> None:
+    heard = [Phone(0, 1, "PAU"), Phone(1, 2, "M"), Phone(2, 3, "AA")]
+    crowded = [Phone(0, 2, "PAU"), Phone(2, 3, "AA")]
+    other = [Phone(0, 1, "PAU"), Phone(1, 3, "S")]
+    assert align_module._fits(heard, heard, least=1.0)
+    assert not align_module._fits(crowded, heard, least=0.3)
+    assert not align_module._fits(other, heard, least=0.3)
