@@ -132,24 +132,46 @@ def _serve(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _add_train(verbs: Any) -> None:
-    parser = _verb(verbs, "train", _train, "Train a network on a capture and write its bundle.")
-    parser.add_argument("network", choices=("renderer",), help="what to train")
+    parser = _verb(
+        verbs, "train", _train,
+        "From a capture to an identity: oracle, synthetic pictures, renderer, bundle, scores. "
+        "Stopped or killed, the same command goes on.",
+    )  # fmt: skip
     parser.add_argument("capture", type=Path, help="folder laid out like a capture")
     parser.add_argument("--out", type=Path, required=True, help="bundle to write at the end")
-    parser.add_argument("--run", type=Path, dest="folder", default=Path("runs/renderer"),
+    parser.add_argument("--run", type=Path, dest="folder", required=True,
                         help="folder of the run's state; an earlier run there goes on")  # fmt: skip
-    parser.add_argument("--steps", type=int, default=15_000, help="optimiser steps in all")
-    parser.add_argument("--batch", type=int, default=1, help="samples a step")
-    parser.add_argument("--seed", type=int, default=0, help="seed of weights and order")
+    parser.add_argument("--config", type=Path, metavar="FILE",
+                        help="JSON: a section a stage; what it leaves out is as by default; "
+                        "an earlier run's own, if not given")  # fmt: skip
+    parser.add_argument("--print-config", action=_PrintConfig, help="print the defaults and exit")
+
+
+class _PrintConfig(argparse.Action):
+    """Like ``--help``: says what there is, and needs no other argument."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str):
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from .training.config import TrainingConfig
+
+        print(TrainingConfig().to_json())
+        parser.exit()
 
 
 def _train(options: argparse.Namespace) -> dict[str, Any]:
-    from .training.renderer import TrainingConfig
-    from .training.run import train_renderer
+    from .training.config import TrainingConfig
+    from .training.pipeline import train
 
     logging.getLogger("avatar").setLevel(logging.INFO)
-    config = TrainingConfig(steps=options.steps, batch=options.batch, seed=options.seed)
-    training = train_renderer(options.capture, options.folder, options.out, config)
+    _check_folder(options.out)
+    wanted = TrainingConfig.read(options.config) if options.config else None
+    try:
+        training = train(options.capture, options.folder, options.out, wanted)
+    except KeyboardInterrupt:
+        print(f"avatar: what is done stands in {options.folder}", file=sys.stderr)
+        raise
     print(f"{options.out}: a bundle after {training['steps']} steps")
     return training
 

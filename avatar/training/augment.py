@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from ..capture.layout import Capture
+from ..errors import AvatarError
 from ..face.pose import pose_distance
 from .dataset import Box, Sample, take_track, train_takes
 
@@ -32,6 +33,12 @@ class Augmentation:
     weakest: float = 0.5
     strongest: float = 1.4
     seed: int = 0
+
+    def __post_init__(self):
+        if self.pairs_per_frame < 1:
+            raise ValueError(f"expected at least 1 pair a frame, got {self.pairs_per_frame}")
+        if not 0 <= self.weakest <= self.strongest:
+            raise ValueError(f"expected 0 <= weakest <= strongest, got {self}")
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,9 @@ def draw_pairs(capture: Capture, frames: int, config: Augmentation) -> Pairs:
         capture: takes named ``test*`` are never touched.
         frames: how many frames are rendered.
         config: how many pairs each, how far apart, how strong.
+
+    Raises:
+        AvatarError: if heads are hardly ever that near to each other.
     """
     takes = train_takes(capture)
     random = np.random.default_rng(config.seed)
@@ -71,6 +81,11 @@ def draw_pairs(capture: Capture, frames: int, config: Augmentation) -> Pairs:
     i, j = random.integers(len(of_take), size=(2, 4 * wanted))
     distance = pose_distance(pose[i], pose[j])
     near = np.flatnonzero(distance <= config.furthest)[:wanted]
+    if len(near) < wanted:
+        raise AvatarError(
+            f"Only {len(near)} of {wanted} pairs have heads within {config.furthest} degrees: "
+            "allow them to be further apart."
+        )
     i, j = i[near], j[near]
     strength = random.uniform(config.weakest, config.strongest, len(near))
     strength[random.random(len(near)) >= config.jittered] = 1

@@ -53,7 +53,7 @@ def export_bundle(
         licence="Apache-2.0",
         consent={
             "synthetic": True,
-            "subject": capture.description["subject"],
+            "subject": capture.description.get("subject", folder.name),
             "statement": "A computer-generated person; no real person is depicted.",
         },
         training=training,

@@ -77,12 +77,14 @@ class PictureLoss:
         self.discriminator.requires_grad_(False)
         score, found = self._judge(picture, drawing)
         terms = {f"{self.name}_adversarial": self.weights.adversarial * generator_loss(score)}
-        if self.vgg is not None:
-            features = self.vgg(picture, truth)
-        else:
-            features = feature_matching(self._judge(truth, drawing)[1], found)
+        if self.weights.features:
+            if self.vgg is not None:
+                features = self.vgg(picture, truth)
+            else:
+                features = feature_matching(self._judge(truth, drawing)[1], found)
+            terms[f"{self.name}_features"] = self.weights.features * features
         self.discriminator.requires_grad_(True)
-        return terms | {f"{self.name}_features": self.weights.features * features}
+        return terms
 
     def discriminator_loss(self, picture: Tensor, truth: Tensor, drawing: Tensor) -> Tensor:
         """What the discriminator pays; no gradient reaches the picture."""

@@ -1,5 +1,6 @@
 """Training the oracle: the mouth network first, then the head network around its pictures."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -35,7 +36,7 @@ class OracleTrainer(PictureTrainer):
     def __init__(
         self,
         part: str,
-        samples: list[Sample],
+        samples: Sequence[Sample],
         run: Path,
         training: OracleTraining,
         config: OracleConfig,
@@ -55,7 +56,7 @@ class OracleTrainer(PictureTrainer):
         self.oracle, self.part, self.data = Oracle(config), part, samples
         self.picture = "mouth" if part == "mouth" else "head"
         condition = 1 if part == "mouth" else 3
-        vgg = load_perceptual()
+        vgg = load_perceptual() if training.weights.features else None
         losses = [PictureLoss(self.picture, training.weights, vgg, condition)]
         if part == "head":
             if mouth_weights is None:
@@ -106,16 +107,32 @@ class OracleTrainer(PictureTrainer):
 
 
 def train_oracle(
-    samples: list[Sample], run: Path, training: OracleTraining, config: OracleConfig
-) -> tuple[Path, Path]:
+    samples: Sequence[Sample],
+    run: Path,
+    training: OracleTraining,
+    config: OracleConfig,
+    later: dict[str, float] | None = None,
+) -> list[OracleTrainer]:
     """Train both networks, each going on where an earlier run stopped.
 
+    Args:
+        samples: rendered frames, decoded.
+        run: folder of both runs.
+        training: how.
+        config: what the oracle is built of.
+        later: by part, what comes after it, counted in its steps: for the time left.
+
     Returns:
-        Paths of the mouth's and the head's weights.
+        The runs of mouth and head, done.
     """
-    mouth = OracleTrainer("mouth", samples, run / "mouth", training, config).train()
-    head = OracleTrainer("head", samples, run / "head", training, config, mouth).train()
-    return mouth, head
+    done: list[OracleTrainer] = []
+    for part in PARTS:
+        mouth = done[0].weights_path if done else None
+        trainer = OracleTrainer(part, samples, run / part, training, config, mouth)
+        trainer.later = (later or {}).get(part, 0.0)
+        trainer.train()
+        done.append(trainer)
+    return done
 
 
 def load_oracle(run: Path, config: OracleConfig) -> Oracle:

@@ -44,6 +44,20 @@ class RendererTraining:
     feature_noise: float = 0.02
     """Standard deviation added to the features, so that no frame is known by its exact numbers."""
 
+    def __post_init__(self):
+        for name in ("synthetic_ratio", "mouth_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"expected {name} in 0..1, got {getattr(self, name)}")
+
+
+def warn_of_ratio(ratio: float) -> None:
+    """Say so where fewer samples are synthetic than the paper asks for."""
+    if ratio < LEAST_RATIO:
+        log.warning(
+            "%.0f %% of the samples are synthetic: below %.0f %% the mouth learns to follow "
+            "the head.", 100 * ratio, 100 * LEAST_RATIO,
+        )  # fmt: skip
+
 
 class RendererTrainer(PictureTrainer):
     """One training of the renderer, in a folder."""
@@ -72,11 +86,7 @@ class RendererTrainer(PictureTrainer):
         """
         if training.synthetic_ratio > 0 and not synthetic:
             raise AvatarError("There are no synthetic samples: let the oracle draw some first.")
-        if training.synthetic_ratio < LEAST_RATIO:
-            log.warning(
-                "%.0f %% of the samples are synthetic: below %.0f %% the mouth learns to follow "
-                "the head.", 100 * training.synthetic_ratio, 100 * LEAST_RATIO,
-            )  # fmt: skip
+        warn_of_ratio(training.synthetic_ratio)
         torch.manual_seed(training.schedule.seed)
         self.real, self.synthetic, self.training, self.config = real, synthetic, training, config
         renderer = Renderer(config)
@@ -85,7 +95,7 @@ class RendererTrainer(PictureTrainer):
             renderer.audio_encoder.standardise(torch.from_numpy(said))
         else:
             renderer.load_state_dict(load_file(start))
-        vgg = load_perceptual()
+        vgg = load_perceptual() if training.weights.features else None
         losses = [
             PictureLoss("head", training.weights, vgg, condition=1),
             PictureLoss("mouth", training.weights, vgg),

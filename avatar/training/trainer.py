@@ -57,6 +57,16 @@ class Schedule:
     sample_every: int = 1_000
     save_every: int = 500
 
+    def __post_init__(self):
+        for name in ("steps", "batch", "log_every", "sample_every", "save_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"expected {name} of at least 1, got {getattr(self, name)}")
+        for name in ("constant", "ema"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"expected {name} in 0..1, got {getattr(self, name)}")
+        if not self.learning_rate > 0:
+            raise ValueError(f"expected a learning rate above 0, got {self.learning_rate}")
+
     def share(self, step: int) -> float:
         """Share of the learning rate at a step: warm-up, constant, linear decay."""
         hold = self.constant * self.steps

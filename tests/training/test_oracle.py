@@ -19,7 +19,7 @@ TRAINING = OracleTraining(SCHEDULE, LossWeights(width=4))
 
 def test_both_networks_are_trained_in_turn_and_loaded(capture, tmp_path, no_hub):
     samples = load_capture(capture, 1)
-    mouth, head = train_oracle(samples, tmp_path, TRAINING, SMALL)
+    mouth, head = (t.weights_path for t in train_oracle(samples, tmp_path, TRAINING, SMALL))
     oracle = load_oracle(tmp_path, SMALL)
     for part, path in (("mouth", mouth), ("head", head)):
         stored, loaded = load_file(path), getattr(oracle, part).state_dict()
@@ -37,7 +37,7 @@ def test_the_mouth_comes_first(capture, tmp_path, no_hub):
 
 
 def test_the_head_network_sees_the_mouth_picture_and_does_not_change_it(capture, tmp_path, no_hub):
-    mouth, _ = train_oracle(load_capture(capture, 1), tmp_path, TRAINING, SMALL)
+    mouth = train_oracle(load_capture(capture, 1), tmp_path, TRAINING, SMALL)[0].weights_path
     before = mouth.read_bytes()
     more = replace(TRAINING, schedule=replace(SCHEDULE, steps=6))
     trainer = OracleTrainer("head", load_capture(capture, 1), tmp_path / "head", more, SMALL, mouth)
