@@ -46,7 +46,8 @@ def histogram(values: Sequence[float], title: str, across: str, bins: int = 30) 
     for count, left, right in zip(counts, edges[:-1], edges[1:], strict=True):
         first, second = chart.point(left, count), chart.point(right, 0)
         corners = (int(first[0]) + 1, int(first[1])), (int(second[0]) - 1, int(second[1]))
-        cv2.rectangle(chart.picture, *corners, COLOURS[0], -1)
+        if count:
+            cv2.rectangle(chart.picture, *corners, COLOURS[0], -1)
     return chart.picture
 
 

@@ -62,7 +62,9 @@ def _bars(data: dict[str, Any]) -> str:
 def _images(data: dict[str, Any]) -> str:
     rows = [(name, *(row[key] for key in IMAGE)) for name, row in data["images"].items()]
     first = next(iter(data["images"].values()))
-    lpips = f"{first['lpips']:.4f}, mouth box {first['mouth_lpips']:.4f}"
+    lpips = NOT_FOUND
+    if first["lpips"] is not None:
+        lpips = f"whole frame {first['lpips']:.4f}, mouth box {first['mouth_lpips']:.4f}"
     return f"""## Pictures and lips on takes never trained on
 
 Driven by the take's sound and head motion; whole 512x512 frame, and the mouth box. The last three
@@ -72,7 +74,7 @@ sides; on the true frames the reader errs by {first["reader_px"]:.2f} px a point
 
 {table(("take", *IMAGE), rows)}
 
-LPIPS: {NOT_FOUND if first["lpips"] is None else lpips}.
+LPIPS of the first row: {lpips}.
 
 (contact.png)"""
 

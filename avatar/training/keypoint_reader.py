@@ -3,16 +3,14 @@
     nice python -m avatar.training.keypoint_reader lip CAPTURE RUN
     nice python -m avatar.training.keypoint_reader face CAPTURE RUN
 
-Resumes from the run folder, writes a CSV log and ``<region>_reader.safetensors``, whose metadata
-tell whose face it was trained on and how well it reads takes that it has never seen.
+Resumes from the run folder and writes ``<region>_reader.safetensors`` there, whose metadata tell
+whose face it was trained on and how well it reads takes that it has never seen.
 """
 
 import argparse
-import csv
 import json
 import logging
-import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import cv2
@@ -21,16 +19,15 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from tqdm import tqdm
 
 from ..capture.layout import Capture, Take
-from ..errors import AvatarError, CaptureError
+from ..errors import CaptureError
 from ..files import replacing
 from ..metrics.image import crop
 from ..metrics.reader import LIPS, UPPER_FACE, ReaderError, Region, reader_error
 from ..nets.keypoint_reader import CELL, KeypointReader
 from .dataset import HELD_OUT
+from .trainer import Schedule, Trainer
 
 log = logging.getLogger(__name__)
 
@@ -40,16 +37,16 @@ REGIONS = {region.name: region for region in (LIPS, UPPER_FACE)}
 
 
 @dataclass(frozen=True)
-class ReaderConfig:
-    """How the reader is trained."""
+class ReaderTraining:
+    """How a reader is trained."""
 
-    steps: int = 2_500
-    batch: int = 8
-    learning_rate: float = 2e-3
-    warmup: int = 100
+    schedule: Schedule = field(
+        default_factory=lambda: Schedule(
+            2_500, batch=8, learning_rate=2e-3, warmup=100, constant=0.3, ema=0.995, save_every=250
+        )
+    )
     opening_weight: float = 2.0
     """What the distances of the region's pairs count beside its points."""
-    ema: float = 0.995
     held_out: tuple[str, ...] = ("train_13", "train_14", "train_listen_2")
     """Takes that are only read for the printed error, beside those named ``test...``."""
     shift: float = 20.0
@@ -58,8 +55,6 @@ class ReaderConfig:
     """Largest rotation in degrees."""
     blur: float = 2.2
     """Largest Gaussian sigma in pixels: networks render softer than the truth."""
-    seed: int = 0
-    save_every: int = 250
 
 
 @dataclass(frozen=True)
@@ -116,7 +111,7 @@ def load_reader_samples(take: Take, region: Region) -> list[ReaderSample]:
 
 
 def augment(
-    sample: ReaderSample, config: ReaderConfig, random: np.random.Generator
+    sample: ReaderSample, training: ReaderTraining, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """A varied crop: moved, turned, scaled, blurred, with other light and noise.
 
@@ -125,13 +120,13 @@ def augment(
         its edge.
     """
     centre = sample.points.mean(axis=0)
-    angle = random.uniform(-config.turn, config.turn)
+    angle = random.uniform(-training.turn, training.turn)
     warp = cv2.getRotationMatrix2D(centre.tolist(), angle, random.uniform(0.9, 1.12))
-    warp[:, 2] += random.uniform(-config.shift, config.shift, 2)
+    warp[:, 2] += random.uniform(-training.shift, training.shift, 2)
     picture, points = sample.crop(warp)
     picture = picture.astype(np.float32) / 127.5 - 1
     if random.random() < 0.7:
-        picture = cv2.GaussianBlur(picture, (0, 0), random.uniform(0.3, config.blur))
+        picture = cv2.GaussianBlur(picture, (0, 0), random.uniform(0.3, training.blur))
     gain = random.uniform(0.8, 1.2) * random.uniform(0.95, 1.05, 3)
     picture = picture * gain + random.uniform(-0.2, 0.2)
     picture = picture + random.normal(0, random.uniform(0, 0.04), picture.shape)
@@ -140,161 +135,106 @@ def augment(
     return picture.clip(-1, 1).astype(np.float32), points
 
 
-class ReaderTrainer:
+class ReaderTrainer(Trainer):
     """One training run in a folder."""
 
-    def __init__(self, region: Region, capture: Capture, run: Path, config: ReaderConfig):
-        """Read the capture, and the run's state if it was begun before.
+    def __init__(self, region: Region, capture: Capture, run: Path, training: ReaderTraining):
+        """Read the capture; see ``Trainer``.
 
         Raises:
             CaptureError: if no take to train on has a rendered frame.
         """
-        torch.manual_seed(config.seed)
-        self.region, self.capture, self.run, self.config = region, capture, run, config
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        model = KeypointReader(len(region.points))
-        self.model = model.to(self.device, memory_format=torch.channels_last)
-        self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(config.ema))
-        self.optimiser = torch.optim.AdamW(self.model.parameters(), config.learning_rate)
+        torch.manual_seed(training.schedule.seed)
+        self.region, self.capture, self.training = region, capture, training
         names = [n for n in capture.take_names if not n.startswith(HELD_OUT)]
-        self.samples = [
-            sample
-            for name in names
-            if name not in config.held_out
-            for sample in load_reader_samples(capture.take(name), region)
-        ]
-        if not self.samples:
+        self.data = self._load([name for name in names if name not in training.held_out])
+        if not self.data:
             raise CaptureError(f"The capture {capture.folder} has no rendered train frame.")
-        self.step = 0
-        run.mkdir(parents=True, exist_ok=True)
-        if self.state_path.exists():
-            self._resume()
+        networks = {region.name: KeypointReader(len(region.points))}
+        super().__init__(run, training.schedule, networks, asdict(region))
 
-    @property
-    def state_path(self) -> Path:
-        """Everything that a killed run needs to go on."""
-        return self.run / "state.pt"
+    def batch(self, step: int) -> dict[str, Tensor]:
+        """Frames drawn at random, each varied."""
+        random = np.random.default_rng((self.schedule.seed, step))
+        picks = random.integers(len(self.data), size=self.schedule.batch)
+        crops = [augment(self.data[i], self.training, random) for i in picks]
+        pictures, points = (torch.from_numpy(np.stack(part)) for part in zip(*crops, strict=True))
+        return {"pictures": pictures.permute(0, 3, 1, 2).contiguous(), "points": points}
 
-    @property
-    def weights_path(self) -> Path:
-        """The averaged weights in half precision, with their error on unseen takes."""
-        return self.run / f"{self.region.name}_reader.safetensors"
+    def train_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Bring points, and the distances of those that face each other, nearer to the truth."""
+        with self.autocast():
+            found = self.networks[self.kept](batch["pictures"])
+        index = self.region.points.index
+        upper, lower = ([index(i) for i in side] for side in zip(*self.region.pairs, strict=True))
+        found_gap, gap = (p[:, upper] - p[:, lower] for p in (found, batch["points"]))
+        points = F.smooth_l1_loss(found, batch["points"])
+        gaps = F.smooth_l1_loss(found_gap, gap)
+        self.optimise(self.kept, points + self.training.opening_weight * gaps)
+        return {"points": points.detach(), "gaps": gaps.detach()}
 
-    def train(self) -> Path:
-        """Run to the last step; returns the weights' path.
+    def samples(self) -> np.ndarray:
+        """Four train pictures with the points that are read in them."""
+        shown = []
+        for index in np.linspace(0, len(self.data) - 1, 4).astype(int):
+            picture, _ = self.data[index].crop()
+            for x, y in self._read(picture):
+                cv2.circle(picture, (round(x), round(y)), 1, (0, 255, 0), -1)
+            shown.append(picture)
+        return np.hstack(shown)
 
-        Raises:
-            AvatarError: if the loss is not a number.
+    def export(self) -> Path:
+        """Write the averaged weights in half precision, with their error on unseen takes.
+
+        Returns:
+            The path, ``<region>_reader.safetensors`` in the run's folder.
         """
-        progress = tqdm(total=self.config.steps, initial=self.step, unit="step", mininterval=5)
-        while self.step < self.config.steps:
-            loss = self._train_step(*self._batch())
-            self.step += 1
-            progress.update()
-            if self.step % 50 == 0:
-                self._log(loss)
-                progress.set_postfix(loss=f"{loss:.3f}")
-            if self.step % self.config.save_every == 0:
-                self._save_state()
-        progress.close()
-        self._save_state()
-        self._save_weights()
-        return self.weights_path
+        errors = {label: asdict(error) for label, error in self.errors().items()}
+        metadata = {
+            "subject": self.capture.description.get("subject", self.capture.folder.name),
+            "held_out": ", ".join(self.training.held_out),
+            "samples": str(len(self.data)),
+            "config": json.dumps(asdict(self.training)),
+            "errors": json.dumps(errors),
+        }
+        weights = {k: v.half().contiguous() for k, v in self.average.module.state_dict().items()}
+        path = self.run / f"{self.region.name}_reader.safetensors"
+        with replacing(path) as temporary:
+            save_file(weights, temporary, metadata)
+        log.info("errors on unseen takes: %s", errors)
+        return path
 
     def errors(self) -> dict[str, ReaderError]:
         """How well takes are read that were not trained on, sharp and blurred as networks are."""
-        held_out = [n for n in self.capture.take_names if n in self.config.held_out]
+        held_out = [n for n in self.capture.take_names if n in self.training.held_out]
         tests = [n for n in self.capture.take_names if n.startswith(HELD_OUT)]
         result = {}
         for label, names in (("held_out", held_out), ("test", tests)):
-            takes = [self.capture.take(name) for name in names]
-            samples = [s for take in takes for s in load_reader_samples(take, self.region)]
-            if samples:
+            if samples := self._load(names):
                 result[label] = self._error(samples, blur=0)
                 result[f"{label}_blurred"] = self._error(samples, blur=1.5)
         return result
 
-    def _batch(self) -> tuple[Tensor, Tensor]:
-        """Depends on seed and step alone, so that a resumed run goes on as it would have."""
-        random = np.random.default_rng((self.config.seed, self.step))
-        picks = random.integers(len(self.samples), size=self.config.batch)
-        crops = [augment(self.samples[i], self.config, random) for i in picks]
-        pictures = torch.from_numpy(np.stack([picture for picture, _ in crops]))
-        points = torch.from_numpy(np.stack([points for _, points in crops]))
-        return pictures.permute(0, 3, 1, 2).to(self.device), points.to(self.device)
+    def _load(self, names: list[str]) -> list[ReaderSample]:
+        takes = [self.capture.take(name) for name in names]
+        return [sample for take in takes for sample in load_reader_samples(take, self.region)]
 
-    def _train_step(self, pictures: Tensor, points: Tensor) -> float:
-        with torch.autocast(self.device.type, torch.bfloat16):
-            found = self.model(pictures.contiguous(memory_format=torch.channels_last))
-        index = self.region.points.index
-        upper, lower = ([index(i) for i in side] for side in zip(*self.region.pairs, strict=True))
-        gap = points[:, upper] - points[:, lower]
-        found_gap = found[:, upper] - found[:, lower]
-        loss = F.smooth_l1_loss(found, points)
-        loss = loss + self.config.opening_weight * F.smooth_l1_loss(found_gap, gap)
-        if not torch.isfinite(loss):
-            raise AvatarError(f"The loss is not a number at step {self.step}.")
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.config.learning_rate * self._rate(self.step)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
-        self.optimiser.step()
-        self.average.update_parameters(self.model)
-        return loss.item()
-
-    def _rate(self, step: int) -> float:
-        """Warm-up, then a half cosine to nearly nothing."""
-        cosine = math.cos(math.pi * step / self.config.steps)
-        return min(1.0, (step + 1) / self.config.warmup) * (0.505 + 0.495 * cosine)
-
-    @torch.no_grad()
     def _error(self, samples: list[ReaderSample], blur: float) -> ReaderError:
         found, truth = [], []
         for sample in samples:
             picture, points = sample.crop()
             if blur:
                 picture = cv2.GaussianBlur(picture, (0, 0), blur)
-            pixels = torch.from_numpy(picture).permute(2, 0, 1)[None].float().div(127.5).sub(1)
-            found.append(self.average.module(pixels.to(self.device))[0].cpu().numpy())
+            found.append(self._read(picture))
             truth.append(points)
         scale = samples[0].scale
         return reader_error(np.stack(found) / scale, np.stack(truth) / scale)
 
-    def _save_state(self) -> None:
-        state = {
-            "step": self.step,
-            "model": self.model.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-        }
-        with replacing(self.state_path) as temporary:
-            torch.save(state, temporary)
-
-    def _save_weights(self) -> None:
-        errors = {label: asdict(error) for label, error in self.errors().items()}
-        metadata = {
-            "subject": self.capture.description.get("subject", self.capture.folder.name),
-            "held_out": ", ".join(self.config.held_out),
-            "samples": str(len(self.samples)),
-            "config": json.dumps(asdict(self.config)),
-            "errors": json.dumps(errors),
-        }
-        weights = {k: v.half().contiguous() for k, v in self.average.module.state_dict().items()}
-        with replacing(self.weights_path) as temporary:
-            save_file(weights, temporary, metadata)
-        log.info("errors on unseen takes: %s", errors)
-
-    def _resume(self) -> None:
-        state = torch.load(self.state_path, map_location=self.device, weights_only=True)
-        self.model.load_state_dict(state["model"])
-        self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.step = state["step"]
-
-    def _log(self, loss: float) -> None:
-        with (self.run / "log.csv").open("a", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerow([self.step, f"{loss:.5f}"])
+    @torch.no_grad()
+    def _read(self, picture: np.ndarray) -> np.ndarray:
+        """Points (n, 2) px of a picture (h, w, 3) uint8 by the averaged network."""
+        pixels = torch.from_numpy(picture).permute(2, 0, 1)[None].float().div(127.5).sub(1)
+        return self.average.module(pixels.to(self.device))[0].cpu().numpy()
 
 
 def main() -> None:
@@ -303,12 +243,12 @@ def main() -> None:
     parser.add_argument("region", choices=REGIONS)
     parser.add_argument("capture", type=Path)
     parser.add_argument("run", type=Path)
-    parser.add_argument("--steps", type=int, default=ReaderConfig.steps)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO)
-    config = ReaderConfig(steps=arguments.steps)
     capture = Capture.load(arguments.capture)
-    ReaderTrainer(REGIONS[arguments.region], capture, arguments.run, config).train()
+    trainer = ReaderTrainer(REGIONS[arguments.region], capture, arguments.run, ReaderTraining())
+    trainer.train()
+    trainer.export()
 
 
 if __name__ == "__main__":
