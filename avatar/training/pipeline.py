@@ -33,7 +33,7 @@ from .synthetic import SyntheticSamples, gallery, make_synthetic
 
 log = logging.getLogger(__name__)
 
-COSTS = {"mouth": 0.30, "head": 0.34, "synthetic": 0.16, "renderer": 0.25}
+COSTS = {"mouth": 0.24, "head": 0.27, "synthetic": 0.13, "renderer": 0.30}
 """Seconds a sample in each stage, in their order, on one CPU core. How they compare tells how long
 the stages to come will take, at the pace of the one at work."""
 
