@@ -25,8 +25,9 @@ from .disentanglement import (
 from .evaluate import Evaluation, score
 from .image import Box
 from .lips import opening
-from .reader import LIPS, UPPER_FACE, PointReader, ReaderError, Region, point_reader, reader_error
+from .reader import LIPS, UPPER_FACE, PointReader, point_reader
 from .subject import Subject
+from .trust import Readers, measure_readers
 from .views import View, faces, posed
 
 COUNT = 8
@@ -89,20 +90,6 @@ class Swap:
     """Control: the motion's own lips."""
     frozen: Lips
     """Control: the rest mouth."""
-
-
-@dataclass(frozen=True)
-class Readers:
-    """What the readers are worth on true frames."""
-
-    subject: str
-    """Whose face they were trained on."""
-    lips: ReaderError
-    """On held-out takes."""
-    upper_face: ReaderError
-    """On held-out takes."""
-    silent: Openings | None
-    """True frames in silence, read, beside the rest mouth; None where there is no such frame."""
 
 
 @dataclass(frozen=True)
@@ -229,36 +216,10 @@ def measure_swaps(subject: Subject, capture: Capture, frames: int) -> list[Swap]
     return swaps
 
 
-def measure_readers(capture: Capture, frames: int) -> Readers:
-    """Read true frames, whose points are known."""
-    held_out = choose.held_out(capture)
-    views = choose.thinned(choose.rendered(held_out), frames)
-    quiet = choose.rendered(held_out + choose.train_takes(capture, listening=True))
-    silent = [(take, frame) for take, frame in quiet if take.silent[frame]]
-    rest = capture.geometry.canonical
-    return Readers(
-        subject=point_reader(LIPS).subject,
-        lips=_error(LIPS, views),
-        upper_face=_error(UPPER_FACE, views),
-        silent=openings(_true(LIPS, silent), posed(rest, silent)[:, LIP]) if silent else None,
-    )
-
-
 def _read(subject: Subject, views: Sequence[View], said: np.ndarray, what: str) -> np.ndarray:
     """Lips (N, 20, 2) px of views rendered with windows (N, window, k)."""
     reader, box = point_reader(LIPS), views[0][0].capture.mouth_box
     return np.stack([reader.read(picture, box) for picture in subject.render(views, said, what)])
-
-
-def _true(region: Region, views: Sequence[View]) -> np.ndarray:
-    """Points (N, n, 2) px read in true frames."""
-    reader, box = point_reader(region), views[0][0].capture.mouth_box
-    return np.stack([reader.read(take.head_over_background(f), box) for take, f in views])
-
-
-def _error(region: Region, views: Sequence[View]) -> ReaderError:
-    truth = posed(faces(views), views)[:, list(region.points)]
-    return reader_error(_true(region, views), truth)
 
 
 def _under_one_face(

@@ -42,17 +42,18 @@ def score_oracle(oracle: Draw, capture: Capture) -> OracleScore:
         capture: whose held-out takes are drawn.
     """
     box, score, ratios = capture.mouth_box, ImageScore(), []
-    for take, frame in choose.rendered(choose.held_out(capture)):
+    views = choose.rendered(choose.held_out(capture))
+    for (take, frame), picture in zip(*choose.true_pictures(views), strict=True):
         parts = [take.arrays[key][frame] for key in ("landmarks2d", "iris2d", "contour")]
         style = DrawingStyle()
         drawings = draw_with_mouth(*parts, style), draw_mouth_box(*parts, box, style)
         made = oracle(*(unit(torch.from_numpy(drawing)[None, None]) for drawing in drawings))[0]
-        picture = made.add(1).mul(127.5).round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
-        if picture.shape[1::-1] != box[2:]:
-            picture = crop(picture, box)
-        true = crop(take.head_over_background(frame), box)
-        score.add(picture, true)
-        ratios.append(_gradient(picture) / _gradient(true))
+        drawn = made.add(1).mul(127.5).round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
+        if drawn.shape[1::-1] != box[2:]:
+            drawn = crop(drawn, box)
+        true = crop(picture, box)
+        score.add(drawn, true)
+        ratios.append(_gradient(drawn) / _gradient(true))
     return OracleScore(score.frames, score.psnr, score.ssim, float(np.mean(ratios)))
 
 

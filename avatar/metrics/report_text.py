@@ -105,17 +105,21 @@ opens its mouth there. A frozen rest mouth has no error.
 
 def _leaks(data: dict[str, Any]) -> str:
     leaks = data["measurement"]["leaks"]
+    other = data["measurement"]["readers"]["other_render"]
     rows = [
         ("lips, `leak_lips_px`", leaks["lips"]),
         ("lips that follow the drawing's own frame (control)", leaks["lips_own_mouth"]),
         ("lips, the same picture read again, moved", leaks["lips_repeat"]),
         ("opening, the same picture read again, moved", leaks["opening_repeat"]),
+        ("lips, another rendering of the same true frame", other),
         ("upper face, `leak_head_px`", leaks["head"]),
         ("upper face that follows the sound's own frame (control)", leaks["head_own_sound"]),
         ("upper face, same pixels, over other mouths (the reader's share)", leaks["head_reader"]),
         ("upper face, the same picture read again, moved", leaks["head_repeat"]),
     ]
-    changes = table(("what", "mean_px", "p95_px"), [(n, *row.values()) for n, row in rows])
+    changes = table(
+        ("what", "mean_px", "p95_px"), [(name, *row.values()) for name, row in rows if row]
+    )
     errors = table(
         ("lips beside their truth", *LIPS),
         [

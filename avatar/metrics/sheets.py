@@ -25,9 +25,8 @@ def contact_sheet(subject: Subject, capture: Capture) -> np.ndarray:
     Returns:
         (1024, 1536, 3) uint8 RGB, rows in that order.
     """
-    views = choose.different_mouths(capture, COLUMNS, with_picture=True)
+    views, true = choose.true_pictures(choose.different_mouths(capture, COLUMNS, with_picture=True))
     said = [subject.windows(subject.features(take))[frame] for take, frame in views]
-    true = [take.head_over_background(frame) for take, frame in views]
     made = list(subject.render(views, np.stack(said)))
     rows = {
         "truth": true, "rendered": made,

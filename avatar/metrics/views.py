@@ -1,5 +1,6 @@
 """Frames of a capture that are worth measuring, and the exact points of any mouth in any pose."""
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +11,8 @@ from ..face.keypoints import INNER_LIP_BOTTOM, INNER_LIP_TOP, MOUTH
 from ..face.pose import pose_distance, project
 from ..training.dataset import HELD_OUT
 from .disentanglement import far_apart
+
+log = logging.getLogger(__name__)
 
 CANDIDATES = 200
 """Frames among which those that differ most are looked for."""
@@ -50,6 +53,20 @@ def spread(take: Take, count: int) -> list[View]:
 def rendered(takes: Sequence[Take]) -> list[View]:
     """Frames of the takes whose picture is at hand."""
     return [(take, frame) for take in takes for frame in take.rendered if frame < len(take.pose)]
+
+
+def true_pictures(views: Sequence[View]) -> tuple[list[View], list[np.ndarray]]:
+    """Those of the views whose picture can be read, and the pictures, (512, 512, 3) uint8 RGB;
+    damaged ones are left out with a warning."""
+    kept, pictures = [], []
+    for take, frame in views:
+        try:
+            pictures.append(take.head_over_background(frame))
+        except CaptureError as error:
+            log.warning("left out: %s", error)
+            continue
+        kept.append((take, frame))
+    return kept, pictures
 
 
 def trained_open(capture: Capture, count: int) -> list[View]:

@@ -1,6 +1,8 @@
 import json
 from dataclasses import asdict
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -17,6 +19,7 @@ from avatar.metrics.reader import (
 )
 from avatar.nets.keypoint_reader import KeypointReader
 
+HERE = Path(__file__).parent
 MOUTH_BOX = (164, 259, 192, 192)
 
 
@@ -47,6 +50,15 @@ def test_the_committed_lip_reader_says_whose_mouth_it_reads_and_how_well():
         assert reader.errors[label].points_px < 1
         assert reader.errors[label].opening_px < 0.7
         assert reader.errors[label].opening_correlation > 0.97
+
+
+def test_a_true_frame_that_no_reader_was_trained_on():
+    picture = cv2.cvtColor(cv2.imread(str(HERE / "mira_test_a.webp")), cv2.COLOR_BGR2RGB)
+    known = json.loads((HERE / "mira_test_a.json").read_text())
+    for region, most in ((LIPS, 1.0), (UPPER_FACE, 2.0)):
+        truth = np.array(known["keypoints"])[list(region.points)]
+        found = point_reader(region).read(picture, tuple(known["mouth_box"]))
+        assert np.linalg.norm(found - truth, axis=1).mean() < most
 
 
 def test_reading_is_relative_to_the_box_and_scales_with_it():
