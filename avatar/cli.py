@@ -1,4 +1,4 @@
-"""The command line: ``python -m avatar speak | serve | train | evaluate | report | benchmark``.
+"""The command line: speak, serve, mash, train, evaluate, report, benchmark.
 
 Exit codes: 0 done, 1 a problem told in one sentence, 2 wrong arguments, 130 interrupted.
 """
@@ -46,6 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
     _add_speak(verbs)
     _add_serve(verbs)
+    _add_mash(verbs)
     _add_train(verbs)
     _add_evaluate(verbs)
     _add_report(verbs)
@@ -129,6 +130,51 @@ def _serve(options: argparse.Namespace) -> dict[str, Any]:
 
     serve(options.host, options.port)
     return {"host": options.host, "port": options.port}
+
+
+def _add_mash(verbs: Any) -> None:
+    parser = _verb(
+        verbs, "mash", _mash, "Draw the mouth of one frame on the head of another, in every way."
+    )
+    _add_identity(parser, "identity")
+    for letter, gives in (("i", "the mouth and the sound"), ("j", "the head")):
+        parser.add_argument(f"--clip-{letter}", required=True, metavar="CLIP",
+                            help=f"clip of the frame that gives {gives}")  # fmt: skip
+        parser.add_argument(f"--frame-{letter}", required=True, type=int, metavar="N",
+                            help="its number, from 0")  # fmt: skip
+    parser.add_argument("--strength", type=float, default=1.0,
+                        help="how far the mouth moves from rest, 0 to 2")  # fmt: skip
+    parser.add_argument("--max-distance", type=float, default=180.0, metavar="DEGREES",
+                        help="refuse heads that are further apart")  # fmt: skip
+    parser.add_argument("--out", type=Path, required=True, help="the PNG to write")
+
+
+def _mash(options: argparse.Namespace) -> dict[str, Any]:
+    from PIL import Image
+
+    from .identity import load_identity
+    from .render.engine import make_engine
+    from .render.mashing import Frame, mash_pictures, sheet
+
+    _check_folder(options.out)
+    person = load_identity(options.identity, options.revision)
+    frames = (
+        Frame.of(person, options.clip_i, options.frame_i),
+        Frame.of(person, options.clip_j, options.frame_j),
+    )
+    made = mash_pictures(
+        person, make_engine(person), *frames,
+        strength=options.strength, max_distance=options.max_distance,
+    )  # fmt: skip
+    with replacing(options.out) as temporary:
+        Image.fromarray(sheet(made)).save(temporary, "png")
+    print(f"{options.out}: heads {made.mash.distance:.1f} degrees apart")
+    return {
+        "path": str(options.out),
+        "identity": person.name,
+        "pose_distance_degrees": made.mash.distance,
+        "rendered": made.rendered is not None,
+    }
 
 
 def _add_train(verbs: Any) -> None:

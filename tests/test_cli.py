@@ -3,10 +3,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from fake_capture import make_capture
 from fake_engine import QuickEngine
+from masher import make_masher
 
 from avatar import Avatar
 from avatar.cli import main
@@ -85,6 +87,45 @@ def test_a_wrong_transcript_is_told(
     assert "transcript" in capsys.readouterr().err and list(tmp_path.iterdir()) == [sound]
 
 
+@pytest.fixture(scope="module")
+def masher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_masher(tmp_path_factory.mktemp("masher") / "mira")
+
+
+MASH = ["--clip-i", "lively", "--frame-i", "40", "--clip-j", "still", "--frame-j", "7"]
+
+
+def test_mash_writes_a_sheet_of_pictures(masher: Path, tmp_path: Path) -> None:
+    out, facts = tmp_path / "mash.png", tmp_path / "mash.json"
+    assert main(["mash", str(masher), *MASH, "--out", str(out), "--json", str(facts)]) == 0
+    assert cv2.imread(str(out)).shape == (2 * 552, 3 * 512, 3)
+    result = json.loads(facts.read_text())
+    assert result["pose_distance_degrees"] > 0 and result["rendered"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--frame-j", "375"], "The clip still has the frames 0 to 374, not 375"),
+        (["--clip-i", "dance"], "There is no clip 'dance'"),
+        (["--max-distance", "0.1"], "more than the 0.1 allowed"),
+        (["--strength", "9"], "Mouth strength should be between 0 and 2"),
+        (["--strength", "nan"], "Mouth strength should be between 0 and 2"),
+        (["--out", "/no/such/mash.png"], "The folder /no/such does not exist"),
+    ],
+)
+def test_what_cannot_be_mashed_is_told(
+    masher: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture,
+    arguments: list[str],
+    sentence: str,
+) -> None:
+    out = tmp_path / "mash.png"
+    assert main(["mash", str(masher), *MASH, "--out", str(out), *arguments]) == 1
+    assert sentence in capsys.readouterr().err and not out.exists()
+
+
 @pytest.mark.parametrize("seconds", ["0", "-1", "nan"])
 def test_nothing_is_not_benchmarked(seconds: str, capsys: pytest.CaptureFixture) -> None:
     assert main(["benchmark", "--seconds", seconds]) == 1
@@ -109,7 +150,7 @@ def test_wrong_arguments_are_2(arguments: list[str], capsys: pytest.CaptureFixtu
     assert end.value.code == 2 and "usage:" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("verb", ["speak", "serve", "train", "evaluate", "benchmark"])
+@pytest.mark.parametrize("verb", ["speak", "serve", "mash", "train", "evaluate", "benchmark"])
 def test_every_verb_has_help_and_json(verb: str, capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit) as end:
         main([verb, "--help"])

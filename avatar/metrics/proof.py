@@ -22,7 +22,6 @@ from ..render.engine import Engine
 from ..render.stream import render_frames
 from ..render.video import LABEL, Video, video_writer
 from ..speech.speech import Speech
-from ..speech.visemes import SILENCE
 from .image import Box
 from .lips import opening
 from .reader import LIPS, PointReader, point_reader
@@ -86,14 +85,14 @@ def prove(
     Args:
         identity: who is shown.
         engine: renders the identity.
-        speech: what is said, at the identity's frame rate.
+        speech: what is said, as ``Avatar.speech`` gives it for the identity.
         out: the MP4 to write.
 
     Raises:
         RenderError: if it cannot be written.
     """
     shown, fps = panels(identity), identity.config.fps
-    values = speech.track.values
+    values = speech.values
     rest = _rest_openings(identity, shown[-1], len(values))
     reader, box = point_reader(LIPS), identity.config.network.mouth_box
     frames = zip(*(_frames(identity, engine, panel, values) for panel in shown), strict=True)
@@ -133,8 +132,8 @@ def _frames(
     identity: Identity, engine: Engine, panel: Panel, values: np.ndarray
 ) -> Iterator[np.ndarray]:
     if panel.silent:
-        values = np.broadcast_to(SILENCE, values.shape)
-    return render_frames(engine, panel.clip, identity.config.style, values, panel.start)
+        values = np.broadcast_to(identity.config.features.silence, values.shape)
+    return render_frames(engine, panel.clip, identity.config, values, panel.start)
 
 
 def _openings(reader: PointReader, pictures: tuple[np.ndarray, ...], box: Box) -> np.ndarray:

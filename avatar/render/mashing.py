@@ -8,15 +8,20 @@ import torch
 from ..errors import ClipError
 from ..face.clip import Clip
 from ..face.drawing import draw_mouth_box, draw_with_mouth
+from ..face.keypoints import INNER_LIP_BOTTOM, INNER_LIP_TOP
 from ..face.mashing import Mash, mash
+from ..face.pose import pose_distance
 from ..identity import Identity
 from ..nets.oracle import Oracle
-from ..speech.visemes import SILENCE, windows
+from ..speech.features import blend
+from ..speech.visemes import windows
 from .caption import captioned
 from .engine import Engine
 
 FURTHEST = 180.0
 """Degrees between two heads: no limit."""
+TURNED = 8.0
+"""Degrees between the heads of the first pair that is shown."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ class Frame:
         Raises:
             ClipError: if they are not of the identity's kind.
         """
-        features, k = self.clip.features, identity.config.network.k
+        features, k = self.clip.features, identity.config.features.k
         if features is None:
             return None
         if features.shape[1] != k:
@@ -60,7 +65,8 @@ class Frame:
                 f"The clip {self.clip.name} has {features.shape[1]} features a frame, "
                 f"its identity {k}."
             )
-        return windows(features, identity.config.network.window)[self.index]
+        config = identity.config
+        return windows(features, config.network.window, config.features.silence)[self.index]
 
 
 @dataclass(frozen=True)
@@ -136,6 +142,22 @@ def look(identity: Identity, engine: Engine, frame: Frame) -> np.ndarray:
     return np.repeat(draw_with_mouth(*frame.parts, identity.config.style)[..., None], 3, axis=2)
 
 
+def example(identity: Identity) -> tuple[Frame, Frame]:
+    """A pair worth looking at: the mouth at its widest, and a head that is turned a little."""
+    clip = identity.clip()
+    gap = clip.keypoints[:, INNER_LIP_BOTTOM, 1] - clip.keypoints[:, INNER_LIP_TOP, 1]
+    mouth = Frame(clip, int(gap.argmax()))
+    pose = clip.pose[mouth.index]
+    away = {
+        (name, int(index)): abs(float(distance) - TURNED)
+        for name, other in identity.clips.items()
+        for index, distance in enumerate(pose_distance(other.pose, pose))
+        if np.isfinite(distance)
+    }
+    name, index = min(away, key=away.__getitem__)
+    return mouth, Frame(identity.clip(name), index)
+
+
 def sheet(pictures: MashPictures) -> np.ndarray:
     """All pictures with their names as one, (H, W, 3) uint8 RGB."""
     p = pictures
@@ -172,7 +194,6 @@ def _rendered(
     window = mouth.window(identity)
     if window is None:
         return None
-    rest = SILENCE if len(SILENCE) == window.shape[1] else 0
-    window = np.asarray(rest + strength * (window - rest), np.float32)
+    window = blend(window, identity.config.features.silence, strength)
     drawing = head.clip.drawing(head.index, identity.config.style)
     return engine(drawing[None], window[None])[0]

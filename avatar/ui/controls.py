@@ -8,10 +8,9 @@ import gradio as gr
 
 from ..identity import Identity
 from ..speech import tts
+from .status import PRIVATE, note
 from .studio import MAX_CHARS, MAX_SECONDS, Studio
 
-PRIVATE: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
-"""Handlers that only move the page along."""
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 TEXTS = (
     ("English", "en-us", "Hello! I am Mira. Give me a sentence, and I will say it."),
@@ -55,11 +54,6 @@ class Parts:
     json: gr.DownloadButton
     csv: gr.DownloadButton
     wav: gr.DownloadButton
-
-
-def note(text: str) -> str:
-    """A quiet line under the stage."""
-    return f'<div class="status" role="status"><span class="muted">{text}</span></div>'
 
 
 def portrait(person: Identity) -> str | None:

@@ -18,15 +18,15 @@ from gradio.utils import get_upload_folder  # noqa: E402
 
 from .. import __version__  # noqa: E402
 from ..identity import Identity  # noqa: E402
-from . import speak  # noqa: E402
+from . import mash, speak  # noqa: E402
 from .controls import EXAMPLES  # noqa: E402
 from .studio import MAX_CHARS, MAX_SECONDS, Studio  # noqa: E402
 from .theme import STYLE, Theme  # noqa: E402
 
 log = logging.getLogger(__name__)
 
-TABS = (("Speak", speak.build),)
-"""Name and builder of each tab; with one, no row of tabs is shown."""
+TABS = (("Speak", speak.build), ("Mash", mash.build))
+"""Name and builder of each tab."""
 QUEUE = 12
 """Jobs that may wait; whoever comes after is asked to come back later."""
 KEPT_S = 3600
@@ -45,13 +45,10 @@ def build(studio: Studio | None = None) -> gr.Blocks:
         title="Avatar", analytics_enabled=False, delete_cache=(600, KEPT_S)
     ) as demo:  # fmt: skip
         gr.HTML(_masthead(studio.identity()), padding=False)
-        if len(TABS) == 1:
-            TABS[0][1](studio)
-        else:
-            with gr.Tabs():
-                for name, build_tab in TABS:
-                    with gr.Tab(name):
-                        build_tab(studio)
+        with gr.Tabs(elem_classes="tabs"):
+            for name, build_tab in TABS:
+                with gr.Tab(name) as tab:
+                    build_tab(studio, tab)
         gr.HTML(_colophon(studio.identity()), padding=False)
     demo.queue(max_size=QUEUE)
     demo.studio = studio

@@ -1,31 +1,25 @@
 """The Speak tab: sound or text in, the video of her saying it out."""
 
-import logging
 import secrets
 from collections.abc import Iterator
 from dataclasses import asdict
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from ..errors import AvatarError
 from ..speech import tts
-from .controls import IDLE, PRIVATE, Parts, controls, note, portrait, stage
-from .studio import Request, Result, Studio, Update
+from .controls import IDLE, Parts, controls, portrait, stage
+from .status import MODEL, PRIVATE, facts, note, running, told
+from .studio import Request, Result, Studio
 from .timeline import PLAYHEAD, timeline
 
-log = logging.getLogger(__name__)
-
-MODEL = {"concurrency_id": "model", "concurrency_limit": 1}
-"""Every handler that uses the network: one at a time, or each would only slow the other down."""
 SOURCES = {"tts": "voice", "aligned": "transcript", "recognized": "sound"}
 """What tells when the mouth does what, for people."""
 
 
-def build(studio: Studio) -> None:
+def build(studio: Studio, tab: gr.Tab) -> None:
     """Lay out the tab inside the Blocks that are being built, and connect its events."""
     with gr.Row(elem_classes="speak", equal_height=False):
         with gr.Column(scale=5, min_width=300, elem_classes="left"):
@@ -80,7 +74,7 @@ class Handlers:
         audio, text = (None, text) if side == "text" else (audio, "" if side == "audio" else text)
         folder = Path(get_upload_folder()) / f"avatar-{secrets.token_hex(8)}"
         preview: str | None = None
-        try:
+        with told():
             request = Request(
                 audio, text or "", clip, voice or tts.DEFAULT_VOICE, rate, pitch,
                 transcript or "", strength, label, identity or "",
@@ -91,13 +85,7 @@ class Handlers:
                     return
                 preview = str(step.preview) if step.preview else preview
                 progress((step.done, step.total or None), desc=step.stage, unit="frames")
-                yield None, None, None, preview, _status(step), ""
-        except AvatarError as error:
-            raise gr.Error(escape(str(error), quote=False), print_exception=False) from error
-        except Exception as error:
-            log.exception("a job failed")
-            sorry = "Sorry, something went wrong here, not with what you sent; please try again."
-            raise gr.Error(sorry, print_exception=False) from error
+                yield None, None, None, preview, running(step), ""
 
     def voices(self, language: str = "") -> list[dict[str, str]]:
         """List the voices that read texts.
@@ -119,10 +107,8 @@ class Handlers:
         Returns:
             name and length in seconds of each clip, and whether it is the default.
         """
-        try:
+        with told():
             person = self.studio.identity(identity)
-        except AvatarError as error:
-            raise gr.Error(escape(str(error), quote=False), print_exception=False) from error
         return [
             {"name": name, "seconds": float(len(clip) / clip.fps), "default": clip.name == default}
             for default in [person.clip().name]
@@ -164,30 +150,13 @@ def _finished(result: Result, request: Request, studio: Studio, preview: str | N
     return str(result.video), info, files, preview, _facts(info), timeline(speech.track)
 
 
-def _status(step: Update) -> str:
-    """The bar under the stage."""
-    if not step.total:
-        return (
-            f'<div class="status" role="status"><b>{step.stage}</b> '
-            '<span class="muted">…</span><div class="bar unknown"><i></i></div></div>'
-        )
-    left = max(round(step.seconds_left or 0), 1)
-    return (
-        f'<div class="status" role="status"><b>{step.stage}</b> <span class="muted">frame '
-        f"{step.done} of {step.total}, about {left} s left</span>"
-        f'<div class="bar"><i style="width:{100 * step.done / step.total:.1f}%"></i></div></div>'
-    )
-
-
 def _facts(info: dict[str, Any]) -> str:
-    facts = {
+    return facts({
         "length": f"{info['seconds']:.1f} s",
         "made in": f"{info['took_seconds']:.1f} s",
         "real time": f"{info['times_real_time']:.1f}×",
         "lips timed by": info["visemes_from"],
-    }
-    items = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts.items())
-    return f'<div class="status" role="status"><dl class="facts">{items}</dl></div>'
+    })  # fmt: skip
 
 
 def _connect(p: Parts, handlers: Handlers) -> None:

@@ -8,13 +8,16 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
 
-from ..avatar import Avatar
+from ..avatar import Avatar, Step
 from ..errors import AvatarError, TextError, VoiceError
 from ..identity import Identity, list_identities, load_identity
+from ..metrics.proof import Proof, prove
+from ..metrics.proof import Step as ProofStep
 from ..render.engine import make_engine
 from ..speech import tts
 from ..speech.audio import save_wav
@@ -23,11 +26,14 @@ from . import previews
 from .worker import Worker
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 MAX_SECONDS = 300
 """The longest sound that the page takes."""
 MAX_CHARS = 2000
 """The longest text that the page takes."""
+PROOF_CHARS = 200
+"""The longest sentence to prove: it is rendered five times over."""
 PREVIEW_S = 0.25
 """Least time between two pictures of a job; it grows with the job, to a second."""
 
@@ -174,7 +180,27 @@ class Studio:
         took_s = time.monotonic() - start
         yield Result(video, speech, len(speech.track), files, first_frame_s, took_s)
 
-    def _speech(self, request: Request, avatar: Avatar) -> Generator[Update, None, Speech]:
+    def prove(self, request: Request, folder: Path) -> Iterator[Update | Proof]:
+        """Show one sentence over four head motions, and silence; the last thing is the proof.
+
+        As ``perform``: closing the generator, or an error, removes the folder.
+        """
+        avatar = self.avatar(request.identity)
+        folder.mkdir(parents=True)
+        try:
+            heard = yield from self._speech(request, avatar, PROOF_CHARS)
+            speech = avatar.speech(heard)
+            out = folder / f"{avatar.identity.name}-proof-ai-generated.mp4"
+            steps = prove(avatar.identity, avatar.engine, speech, out)
+            proof = yield from _watched(steps, folder)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        yield proof
+
+    def _speech(
+        self, request: Request, avatar: Avatar, max_chars: int = MAX_CHARS
+    ) -> Generator[Update, None, Speech]:
         """Read or make the speech in the worker, where it can be broken off."""
         fps = avatar.identity.config.fps
         if request.audio:
@@ -183,7 +209,7 @@ class Studio:
             call = self.worker.call(Speech.from_file, *arguments)
         else:
             stage = "Finding the voice"
-            arguments = (request.text, fps, request.voice, request.rate, request.pitch, MAX_CHARS)
+            arguments = (request.text, fps, request.voice, request.rate, request.pitch, max_chars)
             call = self.worker.call(Speech.from_text, *arguments)
         try:
             while True:
@@ -226,21 +252,30 @@ def gpu_seconds(name: str, speech: Speech, request: Request, folder: Path) -> in
 
 
 def _frames(avatar: Avatar, speech: Speech, request: Request, folder: Path) -> Iterator[Update]:
-    """Render and encode, with a picture now and then."""
-    start = last = time.monotonic()
+    """Render and encode."""
     steps = avatar.perform(
         speech, clip=request.clip, out=folder / _video_name(avatar.identity.name),
         label=request.label,
     )  # fmt: skip
+    yield from _watched(steps, folder)
+
+
+def _watched(
+    steps: Generator[Step | ProofStep, None, T], folder: Path
+) -> Generator[Update, None, T]:
+    """Follow a video that is being made, with a picture now and then; returns what it returns."""
+    start = last = time.monotonic()
     try:
-        for step in steps:
-            now = time.monotonic()
+        while True:
+            step, now = next(steps), time.monotonic()
             if step.frame is None or now - last < min(PREVIEW_S + (now - start) / 60, 1):
                 continue
             last = now
             path = _save_picture(folder / f"preview-{step.done}.jpg", step.frame)
             left = (now - start) / step.done * (step.total - step.done)
             yield Update("Rendering", step.done, step.total, left, path)
+    except StopIteration as end:
+        return end.value
     finally:
         steps.close()
 

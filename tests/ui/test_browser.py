@@ -117,3 +117,54 @@ def test_cancel(open_page, jobs_left):
     page.wait_for_timeout(2000)
     assert len(jobs_left() & jobs) == len(jobs) - 1
     playwright.expect(page.get_by_role("button", name="Generate")).to_be_enabled()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_frames_are_scrubbed_and_mashed(open_page, width, scheme):
+    page = open_page(width, scheme)
+    page.get_by_role("tab", name="Mash").click()
+    page.get_by_text("between the two heads").wait_for(timeout=60_000)  # the first mash comes alone
+    photo, drawing, oracle = (
+        page.get_by_alt_text(name, exact=True)
+        for name in ("i gives the mouth", "Drawing of i", "Mash, by the oracle")
+    )
+    before = [picture.get_attribute("src") for picture in (photo, drawing)]
+    page.get_by_label("range slider for Frame i").focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowLeft")
+    for picture, old in zip((photo, drawing), before, strict=True):
+        playwright.expect(picture).not_to_have_attribute("src", old, timeout=30_000)
+    old = oracle.get_attribute("src")
+    page.get_by_role("button", name="Mash", exact=True).click()
+    playwright.expect(oracle).not_to_have_attribute("src", old, timeout=60_000)
+    keep(page, f"mash-{width}-{scheme}")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert oracle.evaluate("e => e.naturalWidth") == 512
+
+
+def test_the_proof_plays(open_page):
+    page = open_page(390)
+    page.get_by_role("tab", name="Mash").click()
+    page.get_by_role("textbox", name="Sentence").fill("Oh.")
+    page.get_by_role("button", name="Prove it").click()
+    page.get_by_text("open in silence").wait_for(timeout=120_000)
+    page.wait_for_function("document.querySelector('.screen video').readyState >= 2")
+    keep(page, "proof")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download video").last.click()
+    assert download.value.suggested_filename == "mira-proof-ai-generated.mp4"
+
+
+def test_a_proof_is_cancelled(open_page, jobs_left):
+    page = open_page()
+    page.get_by_role("tab", name="Mash").click()
+    page.get_by_role("button", name="Prove it").click()
+    page.locator(".screen img").wait_for(timeout=60_000)
+    page.get_by_text("Rendering").last.wait_for(timeout=60_000)
+    jobs = jobs_left()
+    page.get_by_role("button", name="Cancel").last.click()
+    page.get_by_text("Nothing was kept").wait_for()
+    page.wait_for_timeout(2000)
+    assert len(jobs_left() & jobs) == len(jobs) - 1
+    playwright.expect(page.get_by_role("button", name="Prove it")).to_be_enabled()

@@ -4,6 +4,7 @@ import os
 import time
 import wave
 
+import cv2
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
@@ -19,10 +20,10 @@ def client(url) -> Client:
     return Client(url, verbose=False)
 
 
-def test_three_public_endpoints_and_no_other(studio):
+def test_the_public_endpoints_and_no_other(studio):
     dependencies = build(studio).get_config_file()["dependencies"]
     public = {d["api_name"] for d in dependencies if d["api_visibility"] == "public"}
-    assert public == {"speak", "voices", "clips"}
+    assert public == {"speak", "voices", "clips", "frame", "mash", "prove"}
 
 
 def test_the_api_page_has_names_defaults_and_descriptions(client):
@@ -53,6 +54,27 @@ def test_first_picture_soon_then_the_video(client):
     with open(video, "rb") as file:
         assert file.read(8)[4:] == b"ftyp"
     assert info["voice"] == "de" and len(files) == 3
+
+
+def test_a_mash_has_names_and_pictures(client):
+    api = client.view_api(return_format="dict")["named_endpoints"]["/mash"]
+    assert [p["parameter_name"] for p in api["parameters"]] == [
+        "clip_i", "frame_i", "clip_j", "frame_j", "strength", "identity"
+    ]  # fmt: skip
+    assert [r["label"] for r in api["returns"]][6] == "Info"
+    *pictures, info, _ = client.predict(
+        clip_i="lively", frame_i=40, clip_j="still", frame_j=7, api_name="/mash"
+    )
+    assert info["pose_distance_degrees"] > 0 and len(pictures) == 6
+    for picture in pictures:
+        assert cv2.imread(picture).shape == (512, 512, 3)
+
+
+def test_a_proof_is_a_video_with_figures(client):
+    video, figures, *_ = client.predict(text="Oh.", api_name="/prove")
+    with open(video, "rb") as file:
+        assert file.read(8)[4:] == b"ftyp"
+    assert figures["reader_error_px"] < 1
 
 
 BAD = {

@@ -1,0 +1,58 @@
+"""What every tab shares: how a job is run, and what is said about it while and after it runs."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from ..errors import AvatarError
+from .studio import Update
+
+log = logging.getLogger(__name__)
+
+PRIVATE: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
+"""Handlers that only move the page along."""
+MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
+"""Every handler that uses the network: one at a time, or each would only slow the other down."""
+
+
+def note(text: str) -> str:
+    """A quiet line under the stage."""
+    return f'<div class="status" role="status"><span class="muted">{text}</span></div>'
+
+
+def running(step: Update) -> str:
+    """The bar that tells how far a job is."""
+    if not step.total:
+        return (
+            f'<div class="status" role="status"><b>{step.stage}</b> '
+            '<span class="muted">…</span><div class="bar unknown"><i></i></div></div>'
+        )
+    left = max(round(step.seconds_left or 0), 1)
+    return (
+        f'<div class="status" role="status"><b>{step.stage}</b> <span class="muted">frame '
+        f"{step.done} of {step.total}, about {left} s left</span>"
+        f'<div class="bar"><i style="width:{100 * step.done / step.total:.1f}%"></i></div></div>'
+    )
+
+
+def facts(items: dict[str, str]) -> str:
+    """What a finished job is worth telling: names and values."""
+    rows = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in items.items())
+    return f'<div class="status" role="status"><dl class="facts">{rows}</dl></div>'
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Whatever goes wrong becomes one sentence for whoever asked; bugs go to the log."""
+    try:
+        yield
+    except AvatarError as error:
+        raise gr.Error(escape(str(error), quote=False), print_exception=False) from error
+    except Exception as error:
+        log.exception("a job failed")
+        sorry = "Sorry, something went wrong here, not with what you sent; please try again."
+        raise gr.Error(sorry, print_exception=False) from error
