@@ -41,7 +41,7 @@ def line_chart(
 
 def histogram(values: Sequence[float], title: str, across: str, bins: int = 30) -> np.ndarray:
     """How often values fall where, from 0 up: (360, 960, 3) uint8 RGB."""
-    counts, edges = np.histogram(values, bins, (0, max(max(values), 1e-6)))
+    counts, edges = np.histogram(values, bins, (0, _ceiling(max(values))))
     chart = _Chart(title, across, "count", (0, edges[-1]), counts.max())
     for count, left, right in zip(counts, edges[:-1], edges[1:], strict=True):
         first, second = chart.point(left, count), chart.point(right, 0)
@@ -54,8 +54,15 @@ def histogram(values: Sequence[float], title: str, across: str, bins: int = 30) 
 def write(
     picture: np.ndarray, text: str, at: tuple[int, int], size: float, colour: Sequence[int] = INK
 ) -> None:
-    """Put ASCII text into a picture, its left end on the base line at ``at``."""
-    cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1, cv2.LINE_AA)
+    """Put ASCII text with a white rim into a picture, its left end on the base line at ``at``."""
+    for stroke, width in (((255,) * 3, 4), (colour, 1)):
+        cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, stroke, width, cv2.LINE_AA)
+
+
+def _ceiling(value: float) -> float:
+    """The next number whose quarters are short to write."""
+    unit = 10 ** np.floor(np.log10(max(value, 1e-6)))
+    return float(next(unit * n for n in (1, 2, 4, 6, 8, 10) if unit * n >= value))
 
 
 class _Chart:
@@ -64,7 +71,7 @@ class _Chart:
     def __init__(
         self, title: str, across: str, up: str, span: tuple[float, float], highest: float
     ):
-        self.span, self.highest = span, max(1.05 * float(highest), 1e-6)
+        self.span, self.highest = span, _ceiling(float(highest))
         self.picture = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
         for tick in np.linspace(0, 1, TICKS):
             x, y = span[0] + tick * (span[1] - span[0]), tick * self.highest

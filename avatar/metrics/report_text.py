@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ..training.ablation import ARMS
+from ..training.ablation import ARMS, STEPS
 from .perceptual import NOT_FOUND
 
 NOT_RUN = "not run"
@@ -162,8 +162,8 @@ def _readers(data: dict[str, Any]) -> str:
     ]
     return f"""## The readers themselves
 
-Trained on {readers["subject"]}; here on true frames of takes that they have never seen, beside
-exact points. `nice python -m avatar.training.keypoint_reader lip|face CAPTURE RUN`
+Trained on {readers["subject"]}; here on true frames of takes that they have never seen,
+beside exact points. `nice python -m avatar.training.keypoint_reader lip|face CAPTURE RUN`
 
 {table(("reader", "frames", "points_px", "opening_px"), rows)}"""
 
@@ -175,16 +175,22 @@ def _ablations(data: dict[str, Any]) -> str:
         "trained opening", "leak lips", "leak head", "swap lips", "command",
     )  # fmt: skip
     rows = []
-    for name in [name for name in ARMS if name != "oracle_whole"]:
+    questions = {name: arm.question for name, arm in ARMS.items()}
+    questions |= {name: arm["facts"].get("question", "") for name, arm in data["arms"].items()}
+    for name, question in questions.items():
+        if name == "oracle_whole":  # no renderer: it has a table of its own
+            continue
         command = f"`python -m avatar ablate CAPTURE {name} --run RUN --out RUNS/ablation`"
         arm = data["arms"].get(name)
         result = _arm(arm) if arm else [NOT_RUN, *[""] * (len(head) - 4)]
-        rows.append((name, ARMS[name].question, *result, command))
+        rows.append((name, question, *result, command))
     rest = data["measurement"]["rest_opening_px"]
     return f"""## What each choice is worth
 
-Short trainings that differ in one thing, with the same seed and as many steps as the row says;
-exact phones. A mouth at rest is {rest:.2f} px open.
+Short trainings that differ in one thing, with the same seed and as many steps as the row says
+(fewer than {STEPS:,} count as not run); exact phones. A mouth at rest is {rest:.2f} px open.
+"Trained opening" is silence over the train pictures with the widest open mouths; `ours` is what
+all arms below it are to be compared with.
 
 {table(head, rows)}"""
 
@@ -194,8 +200,10 @@ def _arm(arm: dict[str, Any]) -> list[Any]:
     image, silence = measured["images"][0], measured["silence"]
     swaps = [swap["rendered"]["error_px"] for swap in measured["swaps"]]
     trained = [s["rendered"]["mean_px"] for s in silence if s["motion"].startswith("trained")]
+    few = " (too few)" if facts["steps"] < STEPS else ""
     return [
-        facts["steps"], round(facts["seconds"] / 3600, 2), image["psnr"], image["mouth_psnr"],
+        f"{facts['steps']:,}{few}", round(facts["seconds"] / 3600, 2),
+        image["psnr"], image["mouth_psnr"],
         measured["silence_opening_px"], measured["silence_opening_p95_px"],
         trained[0] if trained else None, measured["leak_lips_px"], measured["leak_head_px"],
         sum(swaps) / len(swaps) if swaps else None,
@@ -221,11 +229,10 @@ def _synthetic(data: dict[str, Any]) -> str:
     found = data["synthetic"]
     if not found:
         return "## Synthetic data\n\nnot run: `python -m avatar train CAPTURE --out BUNDLE`"
-    frames = found["facts"]["frames"]
     return f"""## Synthetic data
 
-{found["pairs"]:,} mashed pairs of {frames:,} rendered frames; their heads are
-{found["mean_degrees"]:.1f} degrees apart on average, {found["p95_degrees"]:.1f} at the 95th
-percentile, {found["furthest_degrees"]:.1f} at most.
+{found["pairs"]:,} mashed pairs, {found["facts"]["pairs_per_frame"]} for each rendered train frame;
+their heads are {found["mean_degrees"]:.1f} degrees apart on average,
+{found["p95_degrees"]:.1f} at the 95th percentile, {found["furthest_degrees"]:.1f} at most.
 
 (pose_distance.png)"""
