@@ -16,8 +16,10 @@ from .identity import Identity, load_identity
 from .render.engine import Engine, make_engine
 from .render.stream import render_frames
 from .render.video import Video, video_writer
+from .speech.features import Visemes, blend
 from .speech.speech import Speech
 from .speech.tts import DEFAULT_VOICE, Voice
+from .speech.visemes import strength_of, viseme_track
 
 Source = str | Path | np.ndarray | Speech
 """A sound file, a text, a sound (float32 mono at 16 kHz), or speech that is ready."""
@@ -182,10 +184,19 @@ class Avatar:
             source = Speech.from_text(source, fps, voice, rate, pitch)
         elif source.track.fps != fps:
             raise SoundError(f"The speech has {source.track.fps} frames a second, not {fps}.")
-        return replace(source, track=source.track.scaled(strength))
+        return self._listened(replace(source, track=source.track.scaled(strength)))
+
+    def _listened(self, speech: Speech) -> Speech:
+        """The speech with the features that this identity's network listens to."""
+        kind, fps = self.identity.config.features, self.identity.config.fps
+        if isinstance(kind, Visemes):
+            return replace(speech, features=None)
+        strength = strength_of(speech.track, viseme_track(speech.phones, speech.sound, fps))
+        features = blend(kind.of(speech.sound, fps), kind.silence, strength)
+        return replace(speech, features=features)
 
     def _frames(self, speech: Speech, clip: Clip) -> Iterator[np.ndarray]:
-        return render_frames(self.engine, clip, self.identity.config.style, speech.track.values)
+        return render_frames(self.engine, clip, self.identity.config, speech.values)
 
     def _clip(self, clip: str | Clip | None) -> Clip:
         return clip if isinstance(clip, Clip) else self.identity.clip(clip)

@@ -168,12 +168,15 @@ def _engines(identity: Identity) -> Iterator[Engine]:
 
 
 def _inputs(identity: Identity, sound: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Drawings (count, 512, 512) and windows (count, 6, k) as a video has them."""
-    values = Speech.from_sound(sound, identity.config.fps).track.values
+    """Drawings (count, 512, 512) and windows (count, window, k) as a video has them."""
+    config = identity.config
+    values = config.features.of(sound, config.fps)
     clip = identity.clip()
     repeated = np.resize(values, (count, values.shape[1]))
-    drawings = [clip.drawing(f, identity.config.style) for f in clip.frame_indices(count)]
-    return np.stack(drawings), np.ascontiguousarray(windows(repeated))
+    drawings = [clip.drawing(f, config.style) for f in clip.frame_indices(count)]
+    return np.stack(drawings), np.ascontiguousarray(
+        windows(repeated, config.network.window, config.features.silence)
+    )
 
 
 def _frames_per_second(

@@ -13,7 +13,7 @@ from .face.keypoints import GROUPS
 from .face.mashing import FaceGeometry
 from .nets.oracle import OracleConfig
 from .nets.renderer import RendererConfig
-from .speech.visemes import NAMES, WINDOW
+from .speech.features import Features, Visemes, read_features
 from .timing import parse_fps
 
 FORMAT = 1
@@ -34,8 +34,8 @@ class IdentityConfig:
     fps: Fraction = Fraction(25)
     network: RendererConfig = field(default_factory=RendererConfig)
     style: DrawingStyle = field(default_factory=DrawingStyle)
-    features: tuple[str, ...] = NAMES
-    """Names of the network's k feature channels, in order."""
+    features: Features = field(default_factory=Visemes)
+    """What the network listens to."""
     licence: str = ""
     consent: dict[str, Any] = field(default_factory=dict)
     """Whose face this is, and the record of their consent."""
@@ -58,7 +58,7 @@ class IdentityConfig:
             "format": FORMAT,
             "name": self.name,
             "fps": str(self.fps),
-            "features": {"kind": "visemes", "names": list(self.features)},
+            "features": self.features.to_dict(),
             "mouth_box": network.pop("mouth_box"),
             "keypoint_groups": {group: list(points) for group, points in GROUPS.items()},
             "drawing": self.style.to_dict(),
@@ -88,27 +88,23 @@ class IdentityConfig:
         name = _take(values, "name", str)
         if not NAME.fullmatch(name):
             raise BundleError(f"{CONFIG} has a name that cannot be a folder's: {name[:70]!r}.")
-        features = _take(values, "features", dict)
-        if features.get("kind") != "visemes" or features.get("names") != list(NAMES):
-            raise BundleError(f"{CONFIG} names other features than the {len(NAMES)} visemes.")
         groups = {group: list(points) for group, points in GROUPS.items()}
         if _take(values, "keypoint_groups", dict) != groups:
             raise BundleError(f"{CONFIG} groups the 68 keypoints in another way.")
         try:
+            features = read_features(_take(values, "features", dict))
             fps = parse_fps(_take(values, "fps", str))
             network = RendererConfig.from_dict(_network_arguments(values))
             style = _style(_take(values, "drawing", dict))
             geometry, oracle = _geometry(values), _oracle(values, network)
         except (ValueError, ArithmeticError) as error:
             raise BundleError(f"{CONFIG} cannot be used: {error}.") from error
-        if network.k != len(NAMES):
-            raise BundleError(f"{CONFIG} asks for {network.k} features, not {len(NAMES)}.")
-        if network.window != WINDOW:
-            raise BundleError(f"{CONFIG} asks for windows of {network.window}, not {WINDOW}.")
+        if network.k != features.k:
+            raise BundleError(f"{CONFIG} asks for {network.k} features, not {features.k}.")
         texts = ("licence", "default_background", "default_clip")
         records = ("consent", "training")
         return cls(
-            name, fps, network, style,
+            name, fps, network, style, features,
             **{key: _take(values, key, str) for key in texts},
             **{key: _take(values, key, dict) for key in records},
             geometry=geometry, oracle=oracle,

@@ -16,7 +16,8 @@ from avatar.face.clip import Clip
 from avatar.face.mashing import FaceGeometry
 from avatar.identity import Identity, IdentityConfig, list_identities, load_identity, save_identity
 from avatar.nets.oracle import Oracle, OracleConfig
-from avatar.nets.renderer import Renderer
+from avatar.nets.renderer import Renderer, RendererConfig
+from avatar.speech.features import Wav2Vec2
 
 REPO = "studio/anna"
 
@@ -135,6 +136,8 @@ def test_missing_clips_are_named(bundle: Path) -> None:
         ({"fps": "1e9"}, "frame rate"),
         ({"features": {"kind": "visemes", "names": ["a"]}}, "features"),
         ({"features": {"kind": "wav2vec", "names": []}}, "features"),
+        ({"features": {"kind": "wav2vec2", "model": "../x", "revision": "a", "k": 34}}, "model"),
+        ({"features": Wav2Vec2().to_dict()}, "34 features, not 768"),
         ({"keypoint_groups": {}}, "keypoints"),
         ({"mouth_box": [164.5, 259, 192, 192]}, "mouth_box"),
         ({"mouth_box": [400, 259, 192, 192]}, "mouth box"),
@@ -142,7 +145,7 @@ def test_missing_clips_are_named(bundle: Path) -> None:
         ({"network": {"k": 10**9}}, "k in 1..4096"),
         ({"network": {"k": 768}}, "768 features"),
         ({"network": {"window": "6"}}, "window"),
-        ({"network": {"window": 8}}, "windows of 8"),
+        ({"network": {"window": 65}}, "window in 1..64"),
         ({"fps": "1e999999999"}, "frame rate"),
         ({"network": {"layers": 99}}, "layers"),
         ({"drawing": {"line_width": 10**6, "iris_radius": 0.2}}, "line_width"),
@@ -156,6 +159,15 @@ def test_a_bad_config_is_refused(bundle: Path, change: dict, expected: str) -> N
     with pytest.raises(BundleError) as error:
         load_identity(bundle)
     assert expected in sentence(error)
+
+
+@pytest.mark.parametrize("window", [1, 4, 12])
+def test_other_features_and_windows_load(tmp_path: Path, window: int) -> None:
+    network = RendererConfig(k=768, window=window)
+    config = IdentityConfig("ear", network=network, features=Wav2Vec2())
+    save_identity(tmp_path / "ear", config, Renderer(network), [make_clip("a")])
+    ear = load_identity(tmp_path / "ear")
+    assert ear.config == config and ear.renderer.config.k == 768
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "[" * 100_000, "\xff", " " * 2_000_000])

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..face.clip import Clip
-from ..face.drawing import DrawingStyle
+from ..identity_config import IdentityConfig
 from ..speech.visemes import windows
 from .engine import Engine
 
 
 def render_frames(
-    engine: Engine, clip: Clip, style: DrawingStyle, values: np.ndarray, start: int = 0
+    engine: Engine, clip: Clip, config: IdentityConfig, values: np.ndarray, start: int = 0
 ) -> Iterator[np.ndarray]:
     """Render one frame for each row of features.
 
@@ -21,18 +21,18 @@ def render_frames(
     Args:
         engine: what renders.
         clip: head motion, repeated forth and back for as long as needed.
-        style: how the identity's lines look.
-        values: (T, 34) features.
+        config: the identity's lines, and what its network sees.
+        values: (T, k) features.
         start: frame of the (endless) clip that the first picture shows.
 
     Yields:
         (512, 512, 3) uint8 RGB.
     """
     done, size = 0, 1
-    seen = windows(values)
+    seen = windows(values, config.network.window, config.features.silence)
     poses = clip.frame_indices(len(values), start)
     while done < len(values):
         stop = min(done + size, len(values))
-        drawings = np.stack([clip.drawing(next(poses), style) for _ in range(done, stop)])
-        yield from engine(drawings, np.ascontiguousarray(seen[done:stop]))
+        drawings = np.stack([clip.drawing(next(poses), config.style) for _ in range(done, stop)])
+        yield from engine(drawings, seen[done:stop].copy())
         done, size = stop, min(2 * size, engine.batch)

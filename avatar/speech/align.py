@@ -26,9 +26,9 @@ from .recognize import (
 NARROW, LEAST_IF_NARROW = {"beam": 1e-48, "pbeam": 1e-48, "wbeam": 7e-29}, 0.15
 WIDE, LEAST_IF_WIDE = {"beam": 1e-200, "pbeam": 1e-200, "wbeam": 1e-200}, 0.3
 """Search beams, and the share of the heard speech in which a path found with them must show the
-shape that recognition shows. Narrow beams lose most wrong texts, and some robots' voices; nothing
-is lost in wide ones. Right texts, of 0.8 s of speech and more: 0.34 to 0.78, in noise at 15 dB from
-0.19 up; wrong ones that pass ``LEAST_COVERED`` reached 0.25 on robots, 0.32 on real clips of 2 s.
+shape that recognition shows. Narrow beams lose most wrong texts, and some robots' voices; wide ones
+lose nothing. Right texts reached 0.34 to 0.78 from two seconds on, and 0.19 in noise at 15 dB; of
+wrong ones that pass ``LEAST_COVERED`` robots' reached 0.25, those of real clips of 2 to 4 s 0.34.
 """
 
 LEAST_COVERED = 0.75

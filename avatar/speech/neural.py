@@ -1,12 +1,10 @@
 """Neural voices: VITS models of the Hub through transformers, timed by their duration predictor."""
 
-import re
 import threading
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -15,6 +13,7 @@ from ..errors import TextError, VoiceError
 from ..timing import SAMPLE_RATE
 from . import espeak
 from .phonemes import Phone
+from .pretrained import REPO_ID, fetch
 from .utterance import Utterance, Voice
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def find_voice(repo: str) -> Voice:
     Raises:
         VoiceError: if it is no repo id.
     """
-    if not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", repo, re.ASCII):
+    if not REPO_ID.fullmatch(repo):
         raise VoiceError(f"{repo!r} is no voice: write a Hub id such as facebook/mms-tts-eng.")
     iso = repo.rpartition("-")[2]
     name = f"{_OFFERED.get(iso, repo)}, neural"
@@ -133,9 +132,14 @@ def _loaded(repo: str) -> _Model:
 def _load(repo: str) -> _Model:
     from transformers import AutoTokenizer, VitsModel
 
-    folder = _fetch(repo)
-    if not (folder / "model.safetensors").is_file():
-        raise VoiceError(f"The voice {repo} has no model.safetensors: choose another.")
+    try:
+        folder = fetch(repo)
+    except LookupError as error:
+        raise VoiceError(f"The voice {repo} {error}: choose another.") from error
+    except ConnectionError as error:
+        raise VoiceError(
+            f"The voice {repo} {error}: use the embedded voice, such as en-us, or try again later."
+        ) from error
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder)
         model, info = VitsModel.from_pretrained(
@@ -148,26 +152,6 @@ def _load(repo: str) -> _Model:
     if getattr(tokenizer, "phonemize", False):
         raise VoiceError(f"The voice {repo} wants phonemes, not letters: choose an MMS voice.")
     return _Model(model, tokenizer)
-
-
-def _fetch(repo: str) -> Path:
-    """The folder of the repo in the Hub's cache, downloaded or completed where needed."""
-    import huggingface_hub
-    from huggingface_hub import errors
-
-    try:
-        return Path(
-            huggingface_hub.snapshot_download(
-                repo, allow_patterns=["*.json", "*.txt", "model.safetensors"]
-            )
-        )
-    except (errors.RepositoryNotFoundError, errors.GatedRepoError) as error:
-        raise VoiceError(f"There is no open voice {repo} on the Hub: check its name.") from error
-    except Exception as error:  # the Hub's client has no base class for what may go wrong
-        raise VoiceError(
-            f"The voice {repo} cannot be fetched from the Hub now: "
-            "use the embedded voice, such as en-us, or try again later."
-        ) from error
 
 
 def _at_16_khz(wave: np.ndarray, rate: int, pitch: float) -> np.ndarray:

@@ -47,7 +47,7 @@ def recognize(sound: np.ndarray) -> list[Phone]:
     level = frame_levels(sound, LEVEL_FPS)
     speaking = silence_gate(level, LEVEL_FPS) > 0.5
     starts: list[tuple[float, str]] = []
-    for first, last in _pieces(level):
+    for first, last in pieces(level):
         if speaking[first:last].any():
             piece = sound[first * SAMPLE_RATE // 100 : last * SAMPLE_RATE // 100]
             found = [(first * STEP + time, symbol) for time, symbol in _decode(piece)]
@@ -121,7 +121,7 @@ def _decode(sound: np.ndarray) -> list[tuple[float, str]]:
     ]
 
 
-def _pieces(level: np.ndarray) -> Iterator[tuple[int, int]]:
+def pieces(level: np.ndarray) -> Iterator[tuple[int, int]]:
     """Cut (T,) levels at 100 a second into (first, last) of at most 30 s, at the quietest spots."""
     longest = round(LONGEST_PIECE / STEP)
     smooth = np.convolve(level, np.ones(11) / 11, mode="same")

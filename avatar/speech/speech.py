@@ -27,11 +27,18 @@ class Speech:
     track: VisemeTrack
     source: str
     """Where the phones come from: "tts", "aligned" (with a transcript) or "recognized"."""
+    features: np.ndarray | None = None
+    """(T, k) float32 that a renderer is shown in place of the track, if it listens otherwise."""
 
     @property
     def seconds(self) -> float:
         """Length of the sound."""
         return len(self.sound) / SAMPLE_RATE
+
+    @property
+    def values(self) -> np.ndarray:
+        """(T, k) float32: what the renderer is shown."""
+        return self.track.values if self.features is None else self.features
 
     @classmethod
     def from_file(

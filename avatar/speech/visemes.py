@@ -214,24 +214,41 @@ def coarticulate(
     return weights / total[:, None], voicing / total
 
 
-def windows(values: np.ndarray, size: int = WINDOW) -> np.ndarray:
-    """Cut a track into what each frame sees: size / 2 frames before it, itself and those after.
+def windows(
+    values: np.ndarray, size: int = WINDOW, silence: np.ndarray = SILENCE
+) -> np.ndarray:
+    """Cut features into what each frame sees: size / 2 frames before it, itself and those after.
 
     Args:
         values: (T, k) float32.
         size: frames a window.
+        silence: (k,) what stands beyond both ends.
 
     Returns:
-        (T, size, k) view, silence beyond both ends.
+        (T, size, k) view.
     """
     before = size // 2
-    k = values.shape[1]
-    rest = SILENCE if k == len(SILENCE) else np.zeros(k, np.float32)
-    padded = np.concatenate(
-        [np.tile(rest, (before, 1)), values, np.tile(rest, (size - 1 - before, 1))]
-    )
+    ends = (np.tile(silence, (count, 1)) for count in (before, size - 1 - before))
+    padded = np.concatenate([next(ends), values, next(ends)])
     view = np.lib.stride_tricks.sliding_window_view(padded, size, axis=0)  # (T, k, size)
     return view.transpose(0, 2, 1)
+
+
+def strength_of(track: VisemeTrack, original: VisemeTrack) -> float:
+    """How far a track was scaled from its original, for what can follow no other change.
+
+    Raises:
+        AvatarError: if it was changed otherwise.
+    """
+    away, whole = track.values - SILENCE, original.values - SILENCE
+    if away.shape == whole.shape:
+        strength = float(np.vdot(away, whole) / max(np.vdot(whole, whole), 1e-9))
+        if np.allclose(away, strength * whole, atol=1e-4):
+            return strength
+    raise AvatarError(
+        "This identity listens to the sound itself, so an edited viseme track cannot move its "
+        "mouth: give it the sound alone."
+    )
 
 
 def _fill_gaps(shapes: list[Segment], seconds: float) -> list[Segment]:

@@ -17,7 +17,6 @@ from ..files import replacing
 from ..identity import Identity
 from ..render.engine import Engine
 from ..render.stream import render_frames
-from ..speech.visemes import SILENCE
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +46,8 @@ def clip_preview(identity: Identity, engine: Engine, name: str) -> str:
 
 def still(identity: Identity, engine: Engine, name: str | None = None) -> np.ndarray:
     """The first frame of a clip at rest, (512, 512, 3) uint8 RGB."""
-    frames = render_frames(engine, identity.clip(name), identity.config.style, SILENCE[None])
+    silence = identity.config.features.silence[None]
+    frames = render_frames(engine, identity.clip(name), identity.config, silence)
     return next(frames)
 
 
@@ -55,8 +55,8 @@ def _pictures(identity: Identity, engine: Engine, clip: Clip) -> list[np.ndarray
     part = slice(0, COUNT * STRIDE, STRIDE)
     arrays = ("keypoints", "irises", "pose", "contour")
     sparse = replace(clip, features=None, **{key: getattr(clip, key)[part] for key in arrays})
-    silence = np.repeat(SILENCE[None], len(sparse), axis=0)
-    frames = render_frames(engine, sparse, identity.config.style, silence)
+    silence = np.tile(identity.config.features.silence, (len(sparse), 1))
+    frames = render_frames(engine, sparse, identity.config, silence)
     return [cv2.resize(frame, (SIZE, SIZE), interpolation=cv2.INTER_AREA) for frame in frames]
 
 
@@ -78,7 +78,7 @@ def _fingerprint(identity: Identity, clip: Clip) -> str:
     digest = hashlib.sha256(Path(__file__).read_bytes())
     for tensor in identity.renderer.state_dict().values():
         digest.update(tensor.numpy().tobytes())
-    digest.update(clip.keypoints.tobytes() + SILENCE.tobytes())
+    digest.update(clip.keypoints.tobytes() + identity.config.features.silence.tobytes())
     return digest.hexdigest()[:32]
 
 

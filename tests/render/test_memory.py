@@ -30,7 +30,7 @@ class CheapEngine:
 
 
 values = np.tile(SILENCE, (FRAMES, 1))
-frames = render_frames(CheapEngine(), identity.clip(), identity.config.style, values)
+frames = render_frames(CheapEngine(), identity.clip(), identity.config, values)
 sound = np.zeros(FRAMES * 640, np.float32)
 process, resident = psutil.Process(), []
 with video_writer(Path(sys.argv[1]), Fraction(25), sound, metadata={}) as writer:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from avatar.face.clip import Clip
-from avatar.face.drawing import DrawingStyle
+from avatar.identity import IdentityConfig
 from avatar.render.stream import render_frames
 from avatar.speech.visemes import SILENCE, windows
 
@@ -50,18 +50,18 @@ def test_a_frame_sees_three_back_and_two_ahead_and_silence_outside() -> None:
 
 @pytest.mark.parametrize("frames", [1, 2, 3, 7, 23])
 def test_batches_see_what_single_frames_see(clip: Clip, frames: int) -> None:
-    engine, values = FakeEngine(), track(frames)
-    pictures = list(render_frames(engine, clip, DrawingStyle(), values))
+    engine, values, config = FakeEngine(), track(frames), IdentityConfig("x")
+    pictures = list(render_frames(engine, clip, config, values))
     assert len(pictures) == frames and sum(engine.sizes) == frames
     assert engine.sizes[0] == 1 and max(engine.sizes) <= engine.batch
     np.testing.assert_array_equal(engine.windows, windows(values))
     for picture, pose in zip(pictures, clip.frame_indices(frames), strict=True):
-        np.testing.assert_array_equal(picture[..., 0], clip.drawing(pose, DrawingStyle()))
+        np.testing.assert_array_equal(picture[..., 0], clip.drawing(pose, config.style))
 
 
 def test_nothing_is_rendered_ahead_of_need(clip: Clip) -> None:
     engine = FakeEngine()
-    frames = render_frames(engine, clip, DrawingStyle(), track(100_000))
+    frames = render_frames(engine, clip, IdentityConfig("x"), track(100_000))
     next(frames)
     assert engine.sizes == [1]
     frames.close()

@@ -121,7 +121,7 @@ def test_hub_down_offers_the_embedded_voice(fake_hub: FakeHub, how: str) -> None
 
 
 def test_bad_repos_are_one_sentence(fake_hub: FakeHub, tiny_vits: Path, tmp_path: Path) -> None:
-    with pytest.raises(VoiceError, match="no open voice org/none"):
+    with pytest.raises(VoiceError, match="The voice org/none is not open to everyone on the Hub"):
         speak("Hello.", "org/none")
     pickled = tmp_path / "pickled"
     pickled.mkdir()
