@@ -12,6 +12,7 @@ from ..errors import AvatarError
 from ..identity import Identity, IdentityConfig
 from ..nets.oracle import Oracle, OracleConfig
 from ..nets.renderer import Renderer, RendererConfig
+from ..speech.features import Visemes, read_features
 from .oracle import Draw
 from .subject import Subject
 
@@ -42,14 +43,16 @@ class TrainedArm:
             AvatarError: if its files are damaged or do not fit.
         """
         try:
-            config = RendererConfig.from_dict(self.facts["network"])
-            renderer = Renderer(config)
+            network = RendererConfig.from_dict(self.facts["network"])
+            heard = self.facts.get("features")
+            features = read_features(heard) if heard else Visemes()
+            renderer = Renderer(network)
             renderer.load_state_dict(load_file(self.folder / RENDERER))
         except (OSError, SafetensorError, RuntimeError, KeyError, ValueError, TypeError) as error:
             raise AvatarError(
                 f"The arm {self.folder} is damaged: delete it and train it again."
             ) from error
-        made_up = IdentityConfig(self.name, network=config)
+        made_up = IdentityConfig(self.name, network=network, features=features)
         return Subject.of(Identity(made_up, renderer.eval().requires_grad_(False), {}, self.folder))
 
     def whole_oracle(self) -> Draw:

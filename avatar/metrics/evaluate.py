@@ -91,8 +91,9 @@ def evaluate(
         CaptureError: if the take has no readable frame, or another frame rate.
     """
     take = _check(identity, capture, take_name)
-    speech = _listen(take, use_transcript)
-    return score(Subject.of(identity, engine), take, speech.track.values, speech.source)
+    speech, subject = _listen(take, use_transcript), Subject.of(identity, engine)
+    values = subject.features.of(speech.sound, capture.fps, speech.phones)
+    return score(subject, take, values, speech.source)
 
 
 def control_rows(
@@ -111,13 +112,16 @@ def control_rows(
     take = _check(identity, capture, take_name)
     speech = _listen(take, use_transcript)
     subject = Subject.of(identity, engine)
+    values, silence = (
+        subject.features.of(speech.sound, capture.fps, speech.phones), subject.features.silence
+    )  # fmt: skip
     changes: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "shuffled": shuffled,
-        f"shifted +{LATE}": lambda values: delayed(values, LATE),
-        "frozen": lambda values: np.tile(SILENCE, (len(values), 1)),
+        f"shifted +{LATE}": lambda values: delayed(values, LATE, silence),
+        "frozen": lambda values: np.tile(silence, (len(values), 1)),
     }
     return {
-        name: score(subject, take, change(speech.track.values), speech.source)
+        name: score(subject, take, change(values), speech.source)
         for name, change in changes.items()
     }
 
@@ -129,10 +133,10 @@ def shuffled(values: np.ndarray, piece: int = PIECE) -> np.ndarray:
     return np.concatenate([pieces[i] for i in order])
 
 
-def delayed(values: np.ndarray, frames: int) -> np.ndarray:
-    """Start a track (T, k) later, after silence; its end is cut off."""
-    silence = np.tile(SILENCE, (min(frames, len(values)), 1))
-    return np.concatenate([silence, values])[: len(values)]
+def delayed(values: np.ndarray, frames: int, silence: np.ndarray = SILENCE) -> np.ndarray:
+    """Start features (T, k) later, after silence (k,); their end is cut off."""
+    before = np.tile(silence, (min(frames, len(values)), 1))
+    return np.concatenate([before, values])[: len(values)]
 
 
 def check_rate(identity: Identity, capture: Capture) -> None:

@@ -135,7 +135,7 @@ def measure(subject: Subject, capture: Capture, frames: int = 100) -> Measuremen
         rest_opening_px=silence[0].rendered.rest_px,
         leak_lips_px=leaks.lips.mean_px,
         leak_head_px=leaks.head.mean_px,
-        images=[score(subject, take, subject.features(take)) for take in held_out],
+        images=[score(subject, take, subject.said(take)) for take in held_out],
         silence=silence,
         leaks=leaks,
         swaps=measure_swaps(subject, capture, frames),
@@ -168,7 +168,7 @@ def _silence(name: str, lips: np.ndarray, own: np.ndarray, rest: np.ndarray) -> 
 def measure_leaks(subject: Subject, capture: Capture) -> Leaks:
     """Render every pair of a few sounds and a few heads, as different as the capture has them."""
     sounds, heads = choose.different_mouths(capture, COUNT), choose.different_heads(capture, COUNT)
-    said = np.stack([subject.windows(subject.features(take))[frame] for take, frame in sounds])
+    said = np.stack([subject.windows(subject.said(take))[frame] for take, frame in sounds])
     size, box = (len(sounds), len(heads)), capture.mouth_box
     pictures = np.stack(list(
         subject.render(heads * size[0], said.repeat(size[1], axis=0), "sounds x heads")
@@ -201,7 +201,7 @@ def measure_swaps(subject: Subject, capture: Capture, frames: int) -> list[Swap]
     speaking, listening = (choose.train_takes(capture, quiet) for quiet in (False, True))
     swaps = []
     for speech in choose.held_out(capture):
-        said = subject.windows(subject.features(speech))
+        said = subject.windows(subject.said(speech))
         for motion in speaking[-1:] + listening[:1]:
             length = min(len(said), len(speech.pose), len(motion.pose))
             at = np.unique(np.linspace(0, length - 1, frames).astype(int))

@@ -26,7 +26,7 @@ def contact_sheet(subject: Subject, capture: Capture) -> np.ndarray:
         (1024, 1536, 3) uint8 RGB, rows in that order.
     """
     views, true = choose.true_pictures(choose.different_mouths(capture, COLUMNS, with_picture=True))
-    said = [subject.windows(subject.features(take))[frame] for take, frame in views]
+    said = [subject.windows(subject.said(take))[frame] for take, frame in views]
     made = list(subject.render(views, np.stack(said)))
     rows = {
         "truth": true, "rendered": made,

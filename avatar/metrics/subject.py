@@ -1,6 +1,6 @@
 """What is measured: a renderer, in a bundle or fresh from its training, and how it is driven."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,14 +11,9 @@ from ..face.drawing import DrawingStyle, draw
 from ..identity import Identity
 from ..nets.renderer import RendererConfig
 from ..render.engine import Engine, make_engine
-from ..speech.visemes import SILENCE, windows
-from ..training.dataset import take_track
+from ..speech.features import Features, Visemes
+from ..speech.visemes import windows
 from .views import View
-
-
-def exact_visemes(take: Take) -> np.ndarray:
-    """(T, 34) visemes of a take, by its exact phones where it has them."""
-    return take_track(take).values
 
 
 @dataclass(frozen=True)
@@ -28,23 +23,25 @@ class Subject:
     engine: Engine
     network: RendererConfig
     style: DrawingStyle = field(default_factory=DrawingStyle)
-    features: Callable[[Take], np.ndarray] = exact_visemes
-    """(T, k) features of a take's sound."""
-    silence: np.ndarray = field(default_factory=lambda: SILENCE)
-    """(k,) features of silence."""
+    features: Features = field(default_factory=Visemes)
 
     @classmethod
     def of(cls, identity: Identity, engine: str = "auto") -> "Subject":
         """An identity, rendered by the engine of that kind, see ``make_engine``."""
-        return cls(make_engine(identity, engine), identity.config.network, identity.config.style)
+        config = identity.config
+        return cls(make_engine(identity, engine), config.network, config.style, config.features)
+
+    def said(self, take: Take) -> np.ndarray:
+        """(T, k) features of a take's sound, by its exact phones where it has them."""
+        return self.features.of(take.sound, take.capture.fps, take.phones)
 
     def windows(self, values: np.ndarray) -> np.ndarray:
         """(T, window, k): what of the features (T, k) each frame is shown with."""
-        return windows(values, self.network.window)
+        return windows(values, self.network.window, self.features.silence)
 
     def silent_windows(self, count: int) -> np.ndarray:
         """(count, window, k) of nothing but silence."""
-        return np.tile(self.silence, (count, self.network.window, 1)).astype(np.float32)
+        return np.tile(self.features.silence, (count, self.network.window, 1)).astype(np.float32)
 
     def render(
         self, views: Sequence[View], said: np.ndarray, what: str = ""
