@@ -88,7 +88,12 @@ class Capture:
                 f"The capture {self.folder} has no take {name!r}; it has: "
                 f"{', '.join(self.take_names)}."
             )
-        return Take(self, name)
+        return self._takes.setdefault(name, Take(self, name))
+
+    @cached_property
+    def _takes(self) -> dict[str, "Take"]:
+        """Those that were asked for: a take is read, and what is said in it found, once."""
+        return {}
 
     @cached_property
     def geometry(self) -> FaceGeometry:
@@ -98,7 +103,7 @@ class Capture:
         """
         listed = self.description.get("takes", [])
         listening = {entry["name"] for entry in listed if entry.get("listening")}
-        takes = [Take(self, name) for name in self.take_names if name in listening or not listening]
+        takes = [self.take(name) for name in self.take_names if name in listening or not listening]
         faces = [take.arrays["landmarks3d_canonical"][take.silent] for take in takes]
         if not any(map(len, faces)):
             raise CaptureError(f"The capture {self.folder} has no silent frame to see a rest face.")
@@ -106,9 +111,9 @@ class Capture:
         return FaceGeometry(rest.astype(np.float32), self.intrinsics)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Take:
-    """One take of a capture."""
+    """One take of a capture; what has been read of it is kept."""
 
     capture: Capture
     name: str

@@ -120,6 +120,8 @@ class AudioEncoder(nn.Module):
         Args:
             windows: (N, frames, k) of the training data.
         """
+        if (windows == windows[:1]).all():  # one frame, or nothing but silence
+            return
         maps = self(windows).flatten(1)
         scale, last = maps.std(dim=0).mean(), self.mlp[-1]
         last.weight /= scale

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -56,6 +57,7 @@ def train_takes(capture: Capture) -> list[Take]:
     return [capture.take(name) for name in names]
 
 
+@lru_cache(maxsize=256)
 def take_track(take: Take) -> VisemeTrack:
     """Speech features of a take, by the best source at hand: exact phones, transcript, sound."""
     phones = take.phones

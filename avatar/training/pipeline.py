@@ -27,7 +27,7 @@ from .bundle import export_bundle
 from .clips import choose_clips
 from .config import TrainingConfig, settle
 from .dataset import HELD_OUT, Sample, load_capture
-from .oracle import load_oracle, train_oracle
+from .oracle import PARTS, OracleTrainer, load_oracle, train_oracle
 from .renderer import RendererTrainer, warn_of_ratio
 from .synthetic import SyntheticSamples, gallery, make_synthetic
 
@@ -61,7 +61,8 @@ def train(
     config = _fitted(settle(run, wanted), capture)
     warn_of_ratio(config.renderer.training.synthetic_ratio)
     frames = load_capture(capture, config.renderer.network.window)
-    oracle, seconds = _oracle(frames, run, config)
+    drawers = _train_oracle(frames, run, config)
+    oracle = load_oracle(run / "oracle", config.oracle.network)
     synthetic = _synthetic(capture, oracle, len(frames), run, config)
     trainer = RendererTrainer(
         frames, synthetic, run / "renderer", config.renderer.training, config.renderer.network
@@ -70,8 +71,9 @@ def train(
     training = {
         "frames": len(frames),
         "synthetic_frames": len(synthetic),
-        **_facts(trainer, config),
-        "hours": round((seconds + trainer.seconds) / 3600, 2),
+        "oracle_steps": max(drawer.step for drawer in drawers),
+        **_facts(trainer),
+        "hours": round(sum(part.seconds for part in (*drawers, trainer)) / 3600, 2),
     }
     network = config.renderer.network
     export_bundle(capture, weights, network, out, training, oracle)
@@ -110,14 +112,13 @@ def _fitted(config: TrainingConfig, capture: Capture) -> TrainingConfig:
     return replace(config, oracle=oracle, renderer=renderer)
 
 
-def _oracle(
+def _train_oracle(
     frames: Sequence[Sample], run: Path, config: TrainingConfig
-) -> tuple[Oracle, float]:
-    """The trained oracle, and the seconds that it took."""
-    later = {part: _later(part, config, len(frames)) for part in ("mouth", "head")}
+) -> list[OracleTrainer]:
+    """The runs of mouth and head, done."""
+    later = {part: _later(part, config, len(frames)) for part in PARTS}
     stage = config.oracle
-    trainers = train_oracle(frames, run / "oracle", stage.training, stage.network, later)
-    return load_oracle(run / "oracle", stage.network), sum(t.seconds for t in trainers)
+    return train_oracle(frames, run / "oracle", stage.training, stage.network, later)
 
 
 def _synthetic(
@@ -146,12 +147,11 @@ def _later(stage: str, config: TrainingConfig, frames: int) -> float:
     return sum(units[name] * cost[name] for name in after) / cost[stage]
 
 
-def _facts(trainer: RendererTrainer, config: TrainingConfig) -> dict[str, Any]:
+def _facts(trainer: RendererTrainer) -> dict[str, Any]:
     """What the model card says of the method."""
     schedule = trainer.schedule
     return {
         "synthetic_ratio": trainer.training.synthetic_ratio,
-        "oracle_steps": config.oracle.training.schedule.steps,
         "steps": trainer.step,
         "adversarial_steps": sum(map(schedule.joined, range(schedule.steps))),
         "vgg": trainer.losses["head"].vgg is not None,

@@ -161,3 +161,6 @@ def test_a_standardised_audio_map_varies_with_what_is_said():
     maps = encoder(windows)
     assert maps.mean(dim=0).abs().max() < 1e-3
     assert maps.std(dim=0).mean() == pytest.approx(1, abs=1e-3)
+    for same in (windows[:1], windows[:1].expand(5, -1, -1)):  # nothing varies
+        encoder.standardise(same)
+        assert torch.equal(encoder(windows), maps)

@@ -3,14 +3,12 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-import cv2
 import pytest
 import torch
 from fake_capture import make_capture
@@ -25,8 +23,8 @@ from avatar.training.config import TrainingConfig
 ROOT = Path(__file__).parents[2]
 STAGES = ("oracle/mouth", "oracle/head", "renderer")
 SCHEDULE = {
-    "steps": 4, "batch": 1, "warmup": 1, "adversary": 0.5,
-    "log_every": 1, "sample_every": 4, "save_every": 2,
+    "steps": 2, "batch": 1, "warmup": 1, "adversary": 0.5,
+    "log_every": 1, "sample_every": 2, "save_every": 1,
 }  # fmt: skip
 WEIGHTS = {"width": 4}
 TINY = {
@@ -34,7 +32,7 @@ TINY = {
         "network": {"widths": [8, 8], "blocks": 0},
         "training": {"schedule": SCHEDULE, "weights": WEIGHTS},
     },
-    "synthetic": {"pairs_per_frame": 2},
+    "synthetic": {"pairs_per_frame": 1},
     "renderer": {"training": {"schedule": SCHEDULE, "weights": WEIGHTS}},
 }
 
@@ -90,17 +88,17 @@ def whole(tmp_path_factory: pytest.TempPathFactory, cartoon: Path) -> Training:
 def test_from_a_capture_to_a_bundle(whole: Training) -> None:
     names = {str(path.relative_to(whole.run)) for path in whole.run.rglob("*")}
     assert {"config.json", "synthetic/pairs.safetensors", "synthetic/gallery.jpg"} <= names
-    assert {"synthetic/head/000005.jpg", "synthetic/mouth/000005.jpg"} <= names
+    assert {"synthetic/head/000002.jpg", "synthetic/mouth/000002.jpg"} <= names
     for stage in STAGES:
-        assert {f"{stage}/log.csv", f"{stage}/samples_000004.jpg"} <= names
+        assert {f"{stage}/log.csv", f"{stage}/samples_000002.jpg"} <= names
         assert any(name.startswith(f"{stage}/tensorboard/events") for name in names)
     assert TrainingConfig.read(whole.run / "config.json") == TrainingConfig.read(whole.config)
     identity = load_identity(whole.out)
     assert identity.has_oracle and identity.oracle().config.widths == (8, 8)
     facts = identity.config.training
     assert facts == json.loads(whole.json.read_text())
-    assert facts["frames"] == 3 and facts["synthetic_frames"] == 6 and facts["steps"] == 4
-    assert facts["synthetic_ratio"] == 0.8 and facts["adversarial_steps"] == 2
+    assert facts["frames"] == 3 and facts["synthetic_frames"] == 3 and facts["steps"] == 2
+    assert facts["synthetic_ratio"] == 0.8 and facts["adversarial_steps"] == 1
     assert set(facts["held_out"]) == {"test_a, with transcript", "test_a, sound alone"}
     card = (whole.out / "README.md").read_text()
     assert facts["vgg"] is False and "VGG-19's weights could not be fetched" in card
@@ -109,28 +107,23 @@ def test_from_a_capture_to_a_bundle(whole: Training) -> None:
     assert all(torch.equal(stored[key], value) for key, value in whole.weights().items())
 
 
-@pytest.mark.parametrize(
-    "reached", ["oracle/mouth/state_*", "synthetic/head/*.jpg", "renderer/state_00000002"]
-)
-def test_a_killed_training_goes_on(whole: Training, training: Training, reached: str) -> None:
-    child = training.start()
-    while child.poll() is None and not any(training.run.glob(reached)):
-        time.sleep(0.002)
-    child.kill()
-    child.wait()
-    assert not (training.out / "README.md").exists(), "it was too late to kill it"
+def test_a_killed_training_goes_on(whole: Training, training: Training) -> None:
+    for reached in ("synthetic/head/*.jpg", "renderer/state_00000001"):
+        child = training.start()
+        while child.poll() is None and not any(training.run.glob(reached)):
+            time.sleep(0.002)
+        child.kill()
+        child.wait()
+        assert not training.out.exists(), "it was too late to kill it"
     again = training.start()
     assert again.wait() == 0, again.stderr.read()
     for stage in STAGES:
         wanted, found = whole.weights(stage), training.weights(stage)
         assert all(torch.equal(wanted[key], found[key]) for key in wanted), stage
-    assert load_identity(training.out).config.training["steps"] == 4
+    assert load_identity(training.out).config.training["steps"] == 2
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_training_saves_first(
-    training: Training, number: signal.Signals, whole: Training
-) -> None:
+def test_a_stopped_training_saves_first(training: Training) -> None:
     values = json.loads(json.dumps(TINY))
     values["oracle"]["training"]["schedule"] |= {"steps": 100_000, "save_every": 100_000}
     training.config.write_text(json.dumps(values))
@@ -138,7 +131,7 @@ def test_a_stopped_training_saves_first(
     log = training.run / "oracle/mouth/log.csv"
     while child.poll() is None and not (log.exists() and len(log.read_text().splitlines()) > 2):
         time.sleep(0.01)
-    child.send_signal(number)
+    child.terminate()
     assert child.wait() == 130
     told = child.stderr.read().strip().splitlines()[-2:]
     assert told == [f"avatar: what is done stands in {training.run}", "avatar: interrupted"]
@@ -146,62 +139,53 @@ def test_a_stopped_training_saves_first(
     assert int(state.name.partition("_")[2]) >= 2
 
 
+@pytest.fixture
+def unscored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rendering the held-out take is not what a test is about."""
+    monkeypatch.setattr(pipeline, "score", lambda *_: {})
+
+
 def test_a_run_that_is_done_can_grow(
-    whole: Training, training: Training, capsys: pytest.CaptureFixture
+    whole: Training, training: Training, unscored: None, capsys: pytest.CaptureFixture
 ) -> None:
     shutil.copytree(whole.run, training.run)
+    lost = training.run / "synthetic/head/000001.jpg"
+    before = lost.read_bytes()
+    lost.unlink()
     values = json.loads(json.dumps(TINY))
-    values["renderer"]["training"]["schedule"] |= {"steps": 5}
+    values["renderer"]["training"]["schedule"] |= {"steps": 3}
     training.config.write_text(json.dumps(values))
     assert training() == 0
-    assert load_identity(training.out).config.training["steps"] == 5
+    assert load_identity(training.out).config.training["steps"] == 3
+    assert lost.read_bytes() == before, "not drawn again"
     values["renderer"]["training"]["schedule"] |= {"batch": 2}
     training.config.write_text(json.dumps(values))
     assert training() == 1
     assert "schedule.batch = 1, not 2: only steps may grow" in capsys.readouterr().err
 
 
-def test_missing_and_damaged_frames_are_left_out(
-    training: Training, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_damaged_frames_and_a_disk_that_is_full_now_and_then(
+    training: Training, unscored: None, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture,
+) -> None:  # fmt: skip
     training.capture = Path(shutil.copytree(training.capture, tmp_path / "capture"))
     (training.capture / "frames/train_a/000001.webp").write_bytes(b"RIFF")
     (training.capture / "frames/train_b/000000.webp").unlink()
+
+    def no_room(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    for writer in ("training.state", "training.synthetic", "identity"):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"avatar.{writer}.save_file", no_room)
+            assert training() == 1, writer
+        told = capsys.readouterr().err.splitlines()[-1]
+        assert told.startswith("avatar: ") and "No space left" in told, writer
+        assert not training.out.exists()
     assert training() == 0
     assert "000001.webp is missing or damaged" in caplog.text
     assert json.loads(training.json.read_text())["frames"] == 1
-
-
-def test_a_synthetic_picture_that_is_gone_is_drawn_again(
-    whole: Training, training: Training
-) -> None:
-    shutil.copytree(whole.run, training.run)
-    picture = training.run / "synthetic/head/000003.jpg"
-    before = cv2.imread(str(picture))
-    picture.unlink()
-    assert training() == 0
-    assert (cv2.imread(str(picture)) == before).all()
-
-
-@pytest.mark.parametrize(
-    ("full", "stands"),
-    [("avatar.training.state.save_file", "none was saved yet"),
-     ("avatar.training.synthetic.save_file", "No space left")],
-)  # fmt: skip
-def test_a_full_disk_is_a_sentence_and_the_run_goes_on(
-    training: Training, full: str, stands: str,
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture,
-) -> None:  # fmt: skip
-    def no_room(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(full, no_room)
-        assert training() == 1
-    told = capsys.readouterr().err.splitlines()[-1]
-    assert told.startswith("avatar: ") and "No space left" in told and stands in told
-    assert not training.out.exists()
-    assert training() == 0
 
 
 def test_a_low_ratio_is_warned_of(
