@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from avatar.capture.layout import Capture
 from avatar.cli import main
 from avatar.errors import AvatarError
-from avatar.identity import load_identity
+from avatar.identity import Identity, load_identity
 from avatar.metrics import arms as arms_module
 from avatar.metrics import evaluate, measure, perceptual, subject
 from avatar.metrics.arms import find_arms
@@ -64,6 +64,7 @@ def out(capture, runs, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(subject, "make_engine", lambda *_: QuickEngine())
         patch.setattr(measure, "COUNT", 2)
+        patch.setattr(Identity, "has_oracle", False)  # a hundred times the time of all the rest
         arguments = ["report", "mira", str(capture.folder), "--runs", str(runs)]
         assert main([*arguments, "--out", str(out)]) == 0
     return out
