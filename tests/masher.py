@@ -1,4 +1,4 @@
-"""Mira as a bundle that can mash: her renderer, the rest face of the capture, an oracle of chance."""
+"""Mira as a bundle that can mash: her renderer, the capture's rest face, a random oracle."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -15,7 +15,8 @@ from ..capture.layout import Capture
 from ..errors import AvatarError
 from ..files import replacing
 from ..nets.renderer import RendererConfig
-from .dataset import load_capture
+from ..speech.features import Features, Wav2Vec2
+from .dataset import VISEMES, load_capture
 from .losses import LossWeights
 from .oracle import OracleTrainer, OracleTraining, capture_config
 from .pictures import PictureSchedule
@@ -38,6 +39,8 @@ class Arm:
     """Where the network differs from the default."""
     training: dict[str, Any] = field(default_factory=dict)
     """Where the training differs from ``TRAINING``."""
+    features: Features = VISEMES
+    """What the renderer listens to."""
 
 
 ARMS = {
@@ -56,6 +59,7 @@ ARMS = {
         f"ratio_{ratio}": Arm(f"{ratio:.0%} synthetic", training={"synthetic_ratio": ratio})
         for ratio in (0.5, 0.95)
     },
+    "wav2vec": Arm("wav2vec 2.0 instead of visemes (Fig. 11)", {"k": 768}, features=Wav2Vec2()),
     "oracle_whole": Arm("the oracle's head network alone, without a mouth first (Fig. 3)"),
 }
 """Every arm but "oracle_whole" trains the renderer."""
@@ -93,14 +97,15 @@ def _train_renderer(
     config = RendererConfig(**{"mouth_box": capture.mouth_box} | arm.network)
     schedule = replace(SCHEDULE, steps=steps)
     training = replace(TRAINING, **{"schedule": schedule} | arm.training)
-    real, synthetic = load_capture(capture, config.window), ()
+    real, synthetic = load_capture(capture, config.window, arm.features), ()
     if training.synthetic_ratio:
-        synthetic = SyntheticSamples(capture, run / "synthetic", config.window)
+        synthetic = SyntheticSamples(capture, run / "synthetic", config.window, arm.features)
     trainer = RendererTrainer(real, synthetic, folder, training, config)
     trainer.train()
     return {
-        "network": config.to_dict(), "training": asdict(training), "frames": len(real),
-        "steps": trainer.step, "seed": schedule.seed, "seconds": round(trainer.seconds),
+        "network": config.to_dict(), "features": arm.features.to_dict(),
+        "training": asdict(training), "frames": len(real), "steps": trainer.step,
+        "seed": schedule.seed, "seconds": round(trainer.seconds),
     }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from ..capture.layout import Capture
 from ..errors import AvatarError
 from ..face.pose import pose_distance
-from .dataset import Box, Sample, take_track, train_takes
+from .dataset import Box, Sample, take_features, train_takes
 
 TURN, SCALE, SHIFT = 6.0, 0.06, 14.0
 """Classical augmentation: largest rotation in degrees, change of size, shift in pixels."""
@@ -73,7 +73,7 @@ def draw_pairs(capture: Capture, frames: int, config: Augmentation) -> Pairs:
     """
     takes = train_takes(capture)
     random = np.random.default_rng(config.seed)
-    lengths = [min(len(take.pose), len(take_track(take))) for take in takes]
+    lengths = [min(len(take.pose), len(take_features(take))) for take in takes]
     of_take = np.repeat(np.arange(len(takes)), lengths)
     of_frame = np.concatenate([np.arange(length) for length in lengths])
     pose = np.concatenate([take.pose[:n] for take, n in zip(takes, lengths, strict=True)])

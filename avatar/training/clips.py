@@ -9,7 +9,7 @@ from ..face.clip import Clip
 from ..face.keypoints import EYES, LEFT_EYE, NOSE, RIGHT_EYE
 from ..face.pose import damp, project
 from ..speech.visemes import SILENCE
-from .dataset import take_track, train_takes
+from .dataset import take_features, train_takes
 
 SECONDS = 15
 """Length of each clip, where a take is that long."""
@@ -48,7 +48,7 @@ def choose_clips(capture: Capture) -> list[Clip]:
 
 def _clip(take: Take, name: str, start: int, stop: int) -> Clip:
     """A stretch of a take, with what is said in it: beyond the end of the sound, silence."""
-    said = take_track(take).values[start:stop]
+    said = take_features(take)[start:stop]
     silence = np.tile(SILENCE, (stop - start - len(said), 1))
     return replace(take.clip(name, start, stop), features=np.concatenate([said, silence]))
 

@@ -16,9 +16,8 @@ from .renderer import RendererTraining
 
 FILE = "config.json"
 """In the run folder: how the run was started."""
-LEFT_OUT = ("mouth_box", "k", "window", "mouth_decoder", "classical")
-"""What no file may change: the capture decides the first two, bundles the third, and the others
-are for ablations alone."""
+LEFT_OUT = ("mouth_box", "k", "mouth_decoder", "classical")
+"""What no file may change: the capture and its features decide two, ablations the others."""
 FREE = ("log_every", "sample_every", "save_every")
 """What may change while a run goes on, beside steps that grow."""
 

@@ -15,13 +15,15 @@ from ..capture.layout import Capture, Take
 from ..errors import CaptureError
 from ..face.drawing import DrawingStyle, draw, draw_mouth_box, draw_with_mouth
 from ..face.keypoints import MOUTH
+from ..speech.features import Features, Visemes
 from ..speech.speech import Speech
-from ..speech.visemes import VisemeTrack, viseme_track, windows
+from ..speech.visemes import windows
 
 log = logging.getLogger(__name__)
 
 HELD_OUT = "test"
 """Takes whose name begins so are never trained on."""
+VISEMES = Visemes()
 Box = tuple[int, int, int, int]
 
 
@@ -58,23 +60,24 @@ def train_takes(capture: Capture) -> list[Take]:
 
 
 @lru_cache(maxsize=256)
-def take_track(take: Take) -> VisemeTrack:
-    """Speech features of a take, by the best source at hand: exact phones, transcript, sound."""
+def take_features(take: Take, features: Features = VISEMES) -> np.ndarray:
+    """What is said in a take, (T, k) float32; visemes come from the best source at hand: exact
+    phones, transcript, sound."""
     phones = take.phones
-    if phones is None:
-        return Speech.from_sound(take.sound, take.capture.fps, take.transcript).track
-    return viseme_track(phones, take.sound, take.capture.fps)
+    if phones is None and features == VISEMES:
+        return Speech.from_sound(take.sound, take.capture.fps, take.transcript).track.values
+    return features.of(take.sound, take.capture.fps, phones)
 
 
-def load_samples(take: Take, window: int) -> list[Sample]:
+def load_samples(take: Take, window: int, features: Features = VISEMES) -> list[Sample]:
     """Decode every rendered frame of a take that has a mouth picture."""
-    features = windows(take_track(take).values, window)
+    said = windows(take_features(take, features), window, features.silence)
     arrays = take.arrays
 
     def load(frame: int) -> Sample | None:
         try:
             mouth = take.mouth_over_background(frame)
-            if mouth is None or frame >= min(len(features), len(arrays["contour"])):
+            if mouth is None or frame >= min(len(said), len(arrays["contour"])):
                 return None
             head = take.head_over_background(frame)
         except CaptureError as error:
@@ -82,20 +85,20 @@ def load_samples(take: Take, window: int) -> list[Sample]:
             return None
         return Sample(
             take.name, frame, arrays["landmarks2d"][frame], arrays["iris2d"][frame],
-            arrays["contour"][frame], features[frame], head, mouth,
+            arrays["contour"][frame], said[frame], head, mouth,
         )  # fmt: skip
 
     with ThreadPoolExecutor() as pool:
         return [sample for sample in pool.map(load, take.rendered) if sample is not None]
 
 
-def load_capture(capture: Capture, window: int) -> list[Sample]:
+def load_capture(capture: Capture, window: int, features: Features = VISEMES) -> list[Sample]:
     """All rendered train frames, decoded: about 1.6 MB a frame.
 
     Raises:
         CaptureError: if no train take has a rendered frame.
     """
-    samples = [s for take in train_takes(capture) for s in load_samples(take, window)]
+    samples = [s for take in train_takes(capture) for s in load_samples(take, window, features)]
     if not samples:
         raise CaptureError(f"The capture {capture.folder} has no rendered train frame.")
     return samples

@@ -27,9 +27,10 @@ from ..face.drawing import DrawingStyle
 from ..face.mashing import mash
 from ..files import replacing
 from ..nets.oracle import Oracle
-from ..speech.visemes import SILENCE, windows
+from ..speech.features import Features, blend
+from ..speech.visemes import windows
 from .augment import Augmentation, Pairs, draw_pairs
-from .dataset import Sample, collate, oracle_drawings, take_track, unit
+from .dataset import VISEMES, Sample, collate, oracle_drawings, take_features, unit
 from .records import time_left
 
 log = logging.getLogger(__name__)
@@ -45,8 +46,16 @@ TABLE, KINDS = "pairs.safetensors", ("head", "mouth")
 class SyntheticSamples(Sequence[Sample]):
     """Samples made of pairs; their pictures are read from the folder when they are asked for."""
 
-    def __init__(self, capture: Capture, folder: Path, window: int):
+    def __init__(
+        self, capture: Capture, folder: Path, window: int, features: Features = VISEMES
+    ):
         """Read the table.
+
+        Args:
+            capture: whose takes were mashed.
+            folder: of the table and the pictures.
+            window: frames of features that a sample sees.
+            features: what is listened to.
 
         Raises:
             AvatarError: if there is none, or the oracle has not drawn all of its pictures.
@@ -57,7 +66,7 @@ class SyntheticSamples(Sequence[Sample]):
         missing = sum(not path.exists() for n in numbers for path in _paths(folder, n))
         if missing:
             raise AvatarError(f"{folder} lacks {missing} pictures: let the oracle go on first.")
-        self._takes = _TakeData(capture, self.pairs.takes, window)
+        self._takes = _TakeData(capture, self.pairs.takes, window, features)
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -71,15 +80,25 @@ class SyntheticSamples(Sequence[Sample]):
 class _TakeData:
     """Geometry and features of the takes that pairs are drawn from."""
 
-    def __init__(self, capture: Capture, names: Sequence[str], window: int):
+    def __init__(
+        self, capture: Capture, names: Sequence[str], window: int, features: Features = VISEMES
+    ):
         self.takes = [capture.take(name) for name in names]
         self.geometry = capture.geometry
-        self._window = window
+        self._window, self._features = window, features
 
     @cached_property
-    def features(self) -> list[np.ndarray]:
+    def silence(self) -> np.ndarray:
+        """(k,) of nobody speaking."""
+        return self._features.silence
+
+    @cached_property
+    def said(self) -> list[np.ndarray]:
         """(T, frames, k) of each take."""
-        return [windows(take_track(take).values, self._window) for take in self.takes]
+        return [
+            windows(take_features(take, self._features), self._window, self.silence)
+            for take in self.takes
+        ]
 
     def mashed(self, pairs: Pairs, index: int) -> np.ndarray:
         """(68, 2) keypoints of a pair."""
@@ -94,8 +113,8 @@ class _TakeData:
     def sample(self, pairs: Pairs, index: int, keypoints: np.ndarray) -> Sample:
         """The pair without its pictures."""
         j, head = pairs.frame_j[index], self.takes[pairs.take_j[index]]
-        window = self.features[pairs.take_i[index]][pairs.frame_i[index]]
-        window = SILENCE + pairs.strength[index] * (window - SILENCE)
+        window = self.said[pairs.take_i[index]][pairs.frame_i[index]]
+        window = blend(window, self.silence, float(pairs.strength[index]))
         blank = np.zeros((1, 1, 3), np.uint8)
         return Sample(
             head.name, int(j), keypoints, head.arrays["iris2d"][j], head.arrays["contour"][j],

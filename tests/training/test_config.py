@@ -24,7 +24,7 @@ def test_the_printed_defaults_are_read_back(tmp_path: Path) -> None:
     text = TrainingConfig().to_json()
     assert config(tmp_path, text) == TrainingConfig()
     assert list(json.loads(text)) == ["oracle", "synthetic", "renderer"]
-    assert "mouth_box" not in text and "window" not in text
+    assert "mouth_box" not in text and "classical" not in text
 
 
 def test_a_file_changes_what_it_names(tmp_path: Path) -> None:

@@ -55,8 +55,15 @@ def test_a_stopped_run_ends_where_an_unbroken_one_does(real, tmp_path):
         assert max((a - b).abs().max() for a, b in pairs) < 1e-5
 
 
-@pytest.mark.parametrize("change", [{"mouth_latent": "full"}, {"audio_mix": "wide"},
-                                    {"mouth_decoder": False}, {"residual_blocks": False}])  # fmt: skip
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"mouth_latent": "full"},
+        {"audio_mix": "wide"},
+        {"mouth_decoder": False},
+        {"residual_blocks": False, "context_blocks": 0},
+    ],
+)
 def test_every_arm_of_the_network_trains(real, tmp_path, change):
     schedule = replace(SCHEDULE, steps=2)
     run = trainer(real, tmp_path, replace(TRAINING, schedule=schedule), RendererConfig(**change))

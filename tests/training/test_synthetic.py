@@ -7,7 +7,7 @@ from avatar.face.keypoints import BROWS, EYES, MOUTH, NOSE
 from avatar.nets.oracle import Oracle, OracleConfig
 from avatar.speech.visemes import SILENCE, windows
 from avatar.training.augment import Augmentation, classical, draw_pairs
-from avatar.training.dataset import load_capture, take_track
+from avatar.training.dataset import load_capture, take_features
 from avatar.training.synthetic import SyntheticSamples, gallery, make_synthetic
 
 CONFIG = Augmentation(pairs_per_frame=2, seed=3)
@@ -52,7 +52,7 @@ def test_a_sample_has_the_head_of_one_frame_and_speech_of_another(capture, synth
         upper, j = list(BROWS + EYES + NOSE), pairs.frame_j[n]
         assert np.array_equal(sample.keypoints[upper], head["landmarks2d"][j][upper])
         assert np.array_equal(sample.contour, head["contour"][j])
-        said = windows(take_track(mouth).values, 6)[pairs.frame_i[n]]
+        said = windows(take_features(mouth), 6)[pairs.frame_i[n]]
         expected = SILENCE + pairs.strength[n] * (said - SILENCE)
         assert np.allclose(sample.window, expected, atol=1e-6)
         assert sample.head.shape == sample.mouth.shape == (512, 512, 3)
