@@ -1,0 +1,149 @@
+"""The verbs that train and measure: train, ablate, evaluate, report."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from .cli_common import add_identity, check_folder, verb
+
+
+def add_verbs(verbs: Any) -> None:
+    """Add them to the parser."""
+    _add_train(verbs)
+    _add_ablate(verbs)
+    _add_evaluate(verbs)
+    _add_report(verbs)
+
+
+def _add_train(verbs: Any) -> None:
+    parser = verb(
+        verbs, "train", _train,
+        "From a capture to an identity: oracle, synthetic pictures, renderer, bundle, scores. "
+        "Stopped or killed, the same command goes on.",
+    )  # fmt: skip
+    parser.add_argument("capture", type=Path, help="folder laid out like a capture")
+    parser.add_argument("--out", type=Path, required=True, help="bundle to write at the end")
+    parser.add_argument("--run", type=Path, dest="folder", required=True,
+                        help="folder of the run's state; an earlier run there goes on")  # fmt: skip
+    parser.add_argument("--config", type=Path, metavar="FILE",
+                        help="JSON: a section a stage; what it leaves out is as by default; "
+                        "an earlier run's own, if not given")  # fmt: skip
+    parser.add_argument("--print-config", action=_PrintConfig, help="print the defaults and exit")
+
+
+class _PrintConfig(argparse.Action):
+    """Like ``--help``: says what there is, and needs no other argument."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str):
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from .training.config import TrainingConfig
+
+        print(TrainingConfig().to_json())
+        parser.exit()
+
+
+def _train(options: argparse.Namespace) -> dict[str, Any]:
+    from .training.config import TrainingConfig
+    from .training.pipeline import train
+
+    logging.getLogger("avatar").setLevel(logging.INFO)
+    check_folder(options.out)
+    wanted = TrainingConfig.read(options.config) if options.config else None
+    try:
+        training = train(options.capture, options.folder, options.out, wanted)
+    except KeyboardInterrupt:
+        print(f"avatar: what is done stands in {options.folder}", file=sys.stderr)
+        raise
+    print(f"{options.out}: a bundle after {training['steps']} steps")
+    return training
+
+
+def _add_ablate(verbs: Any) -> None:
+    parser = verb(
+        verbs, "ablate", _ablate,
+        "Train arms of the ablations, one after the other; the report measures what it finds.",
+    )  # fmt: skip
+    parser.add_argument("capture", type=Path, help="folder laid out like a capture")
+    parser.add_argument("arms", nargs="+", metavar="ARM",
+                        help="none, classical, ours, latent_full, "
+                        "mix_wide, one_decoder, window_N, ratio_X, oracle_whole")  # fmt: skip
+    parser.add_argument("--run", type=Path, dest="folder", required=True,
+                        help="folder of the method's run: its oracle and synthetic set are used")
+    parser.add_argument("--out", type=Path, default=Path("runs/ablation"), help="arms go here")
+    parser.add_argument("--steps", type=int, default=3_000, help="optimiser steps of each arm")
+
+
+def _ablate(options: argparse.Namespace) -> dict[str, Any]:
+    from .capture.layout import Capture
+    from .training.ablation import run_arm
+
+    logging.getLogger("avatar").setLevel(logging.INFO)
+    capture, result = Capture.load(options.capture), {}
+    for arm in options.arms:
+        folder = run_arm(arm, capture, options.folder, options.out, options.steps)
+        result[arm] = str(folder)
+        print(f"{arm}: {folder}")
+    return result
+
+
+def _add_evaluate(verbs: Any) -> None:
+    parser = verb(
+        verbs, "evaluate", _evaluate,
+        "Drive an identity with a take's sound and keypoints and compare with its true frames.",
+    )  # fmt: skip
+    add_identity(parser, "identity")
+    parser.add_argument("capture", type=Path, help="folder laid out like a capture")
+    parser.add_argument("take", help="take whose frames are rendered, e.g. test_a")
+    parser.add_argument("--transcript", action="store_true", help="use the take's transcript")
+    parser.add_argument("--controls", action="store_true",
+                        help="also score shuffled, shifted and frozen mouths")  # fmt: skip
+
+
+def _evaluate(options: argparse.Namespace) -> dict[str, Any]:
+    from .capture.layout import Capture
+    from .identity import load_identity
+    from .metrics.evaluate import control_rows, evaluate
+
+    identity = load_identity(options.identity, options.revision)
+    capture = Capture.load(options.capture)
+    rows = {"real": evaluate(identity, capture, options.take, options.transcript)}
+    if options.controls:
+        rows |= control_rows(identity, capture, options.take, options.transcript)
+    values = {name: asdict(row) for name, row in rows.items()}
+    for name, row in values.items():
+        print(name, " ".join(f"{key}={_short(value)}" for key, value in row.items()))
+    result = values.pop("real")
+    return result | ({"controls": values} if values else {})
+
+
+def _add_report(verbs: Any) -> None:
+    parser = verb(
+        verbs, "report", _report,
+        "Measure an identity, and the ablations beside its training: Markdown, pictures, JSON.",
+    )  # fmt: skip
+    add_identity(parser, "identity")
+    parser.add_argument("capture", type=Path, help="folder laid out like a capture")
+    parser.add_argument("--runs", type=Path, metavar="FOLDER", help="trainings, e.g. runs")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the report")
+
+
+def _report(options: argparse.Namespace) -> dict[str, Any]:
+    from .capture.layout import Capture
+    from .identity import load_identity
+    from .metrics.report import write_report
+
+    identity = load_identity(options.identity, options.revision)
+    capture = Capture.load(options.capture)
+    result = write_report(identity, capture, options.out, options.runs)
+    print(f"{options.out / 'report.md'}: {identity.name}, measured")
+    return result
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
