@@ -1,33 +1,25 @@
 """The Mash tab: the mouth of one frame on the head of another, and the proof that it pays."""
 
-import secrets
-from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import numpy as np
-from gradio.utils import get_upload_folder
 
 from ..errors import BundleError
 from ..face.drawing import draw_with_mouth
-from ..metrics.proof import Proof
 from ..render.mashing import Frame, MashPictures, example, look, mash_pictures
-from .status import MODEL, PRIVATE, facts, note, running, told
-from .studio import PROOF_CHARS, Request, Studio
+from . import proof
+from .status import MODEL, PRIVATE, facts, note, told
+from .studio import Studio
 
 LOOK = {"concurrency_id": "look", "concurrency_limit": 1, "trigger_mode": "always_last"}
 """Handlers that follow a slider: only where it is now matters."""
 READY = "Choose two frames, then press Mash."
-CLAIM = "My mouth follows the sound alone, wherever my head turns."
 INTRODUCTION = """<p class="lead">In a recording, head and mouth move together. To learn that only
 the sound tells the mouth, the network is trained on <b>mashed</b> frames: lips, jaw and chin of one
 frame, posed on the head of another, drawn by a second network, the oracle.</p>"""
-PROOF = """<div class="lead"><h2>Prove it</h2><p>One sentence over four head motions, and silence
-over a fifth. If the mouth follows the sound alone, four curves are one, and the last lies
-flat.</p></div>"""
 
 
 @dataclass(frozen=True)
@@ -88,7 +80,7 @@ def build(studio: Studio, tab: gr.Tab) -> None:
     identity.change(
         lambda name: _missing(studio, name) or note(READY), identity, status, **PRIVATE
     )
-    _proof(handlers, identity)
+    proof.build(studio, identity)
 
 
 class Handlers:
@@ -165,34 +157,6 @@ class Handlers:
             return (gr.skip(),) * 8
         return self.mash(*chosen)
 
-    def prove(
-        self,
-        text: str = CLAIM,
-        identity: str | None = None,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008 - how Gradio hands it in
-    ) -> Iterator[tuple[Any, ...]]:
-        """Show one sentence over four head motions, and silence over a moving head.
-
-        The opening of the lips in each picture is plotted beneath, as it is read from the pixels.
-
-        Args:
-            text: up to 200 characters of English.
-            identity: who speaks.
-
-        Returns:
-            The video; its figures in pixels; the newest picture; status as HTML.
-        """
-        folder = Path(get_upload_folder()) / f"avatar-{secrets.token_hex(8)}"
-        preview: str | None = None
-        with told():
-            for step in self.studio.prove(Request(text=text, identity=identity or ""), folder):
-                if isinstance(step, Proof):
-                    yield str(step.video.path), _figures(step), preview, _proven(step)
-                    return
-                preview = str(step.preview) if step.preview else preview
-                progress((step.done, step.total or None), desc=step.stage, unit="frames")
-                yield None, None, preview, running(step)
-
 
 def _tile(name: str, kind: str = "webp") -> gr.Image:
     return gr.Image(
@@ -249,49 +213,6 @@ def _connect_sides(
         )  # fmt: skip
 
 
-def _proof(handlers: Handlers, identity: gr.Radio) -> None:
-    """The part of the tab that makes the video."""
-    with gr.Column(elem_classes="mash"):
-        gr.HTML(PROOF, padding=False)
-        with gr.Row(elem_classes="prove"):
-            text = gr.Textbox(
-                CLAIM, label="Sentence", show_label=False, max_length=PROOF_CHARS, scale=4
-            )
-            go = gr.Button("Prove it", variant="primary", size="lg", min_width=120)
-            cancel = gr.Button("Cancel", size="lg", interactive=False, min_width=120)
-        with gr.Column(elem_classes="screen", visible=False) as screen:
-            preview = gr.Image(
-                label="Preview", show_label=False, interactive=False, buttons=[], container=False
-            )
-            video = gr.Video(
-                label="Proof", show_label=False, interactive=False, autoplay=True, buttons=[],
-                container=False, elem_classes="video",
-            )  # fmt: skip
-        status = gr.HTML("", label="Status")
-        download = gr.DownloadButton("Download video", visible=False)
-        info = gr.JSON(label="Figures", visible=False)
-    idle = (gr.update(interactive=True), gr.update(interactive=False))
-    busy = idle[::-1]
-    gone = gr.update(visible=False)
-    go.click(
-        lambda: (*busy, gr.update(visible=True), gone), None, [go, cancel, screen, download],
-        **PRIVATE,
-    )  # fmt: skip
-    run = go.click(
-        handlers.prove, [text, identity], [video, info, preview, status], api_name="prove",
-        show_progress="hidden", **MODEL,
-    )  # fmt: skip
-    run.success(
-        lambda path: (*idle, gr.update(value=path, visible=True)), video, [go, cancel, download],
-        **PRIVATE,
-    )  # fmt: skip
-    run.failure(lambda: (*idle, gone, ""), None, [go, cancel, screen, status], **PRIVATE)
-    cancel.click(
-        lambda: (*idle, gone, note("Cancelled. Nothing was kept.")), None,
-        [go, cancel, screen, status], cancels=run, **PRIVATE,
-    )  # fmt: skip
-
-
 def _missing(studio: Studio, name: str) -> str | None:
     """What stands in the way of mashing, if anything does."""
     try:
@@ -306,23 +227,3 @@ def _told(made: MashPictures) -> str:
     if made.rendered is None:
         rows["by the renderer"] = "clip i does not tell what was said"
     return facts(rows)
-
-
-def _figures(proof: Proof) -> dict[str, Any]:
-    return {
-        "seconds": proof.video.seconds,
-        "spread_px": round(proof.spread_px, 2),
-        "silence_opening_px": round(proof.silence_px, 2),
-        "rest_opening_px": None if proof.rest_px is None else round(proof.rest_px, 2),
-        "reader_error_px": round(proof.reader_px, 2),
-    }
-
-
-def _proven(proof: Proof) -> str:
-    rows = {
-        "between any two that speak": f"{proof.spread_px:.1f} px",
-        "open in silence": f"{proof.silence_px:.1f} px",
-    }
-    if proof.rest_px is not None:
-        rows["open at rest"] = f"{proof.rest_px:.1f} px"
-    return facts(rows | {"error of the reader": f"{proof.reader_px:.1f} px"})

@@ -11,11 +11,17 @@ import pytest
 from avatar.face.drawing import draw_with_mouth
 from avatar.render.mashing import example
 from avatar.ui.mash import Handlers
+from avatar.ui.proof import Prover
 
 
 @pytest.fixture
 def handlers(studio) -> Handlers:
     return Handlers(studio)
+
+
+@pytest.fixture
+def prover(studio) -> Prover:
+    return Prover(studio)
 
 
 def test_a_frame_is_shown_as_picture_and_drawing(handlers):
@@ -40,8 +46,8 @@ def test_a_mash_gives_drawings_pictures_and_the_distance(handlers):
     assert len(handlers.first_mash(*chosen, 1.0, "")) == 8
 
 
-def test_one_sentence_over_four_motions_is_one_video(handlers):
-    first, *_, last = handlers.prove("Oh.")
+def test_one_sentence_over_four_motions_is_one_video(prover):
+    first, *_, last = prover.prove("Oh.")
     assert first[:2] == (None, None) and "voice" in first[3]
     video, figures, preview, status = last
     assert Path(video).read_bytes()[4:8] == b"ftyp" and Path(preview).exists()
@@ -57,9 +63,9 @@ def test_one_sentence_over_four_motions_is_one_video(handlers):
         (lambda h: h.mash("still", 0, "still", 1e6), "frames 0 to"),
         (lambda h: h.mash("still", 0, "still", 1, 9.0), "strength"),
         (lambda h: h.mash("still", 0, "still", 1, 1.0, "../x"), "no identity"),
-        (lambda h: list(h.prove("  ")), "nothing to say"),
-        (lambda h: list(h.prove("?!")), "no words"),
-        (lambda h: list(h.prove("a" * 201)), "201 characters"),
+        (lambda h: list(Prover(h.studio).prove("  ")), "nothing to say"),
+        (lambda h: list(Prover(h.studio).prove("?!")), "no words"),
+        (lambda h: list(Prover(h.studio).prove("a" * 201)), "201 characters"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence_and_leaves_nothing(
@@ -71,9 +77,9 @@ def test_what_cannot_be_done_is_one_sentence_and_leaves_nothing(
     assert not caught.value.print_exception and jobs_left() == before
 
 
-def test_an_abandoned_proof_leaves_nothing(handlers, jobs_left):
+def test_an_abandoned_proof_leaves_nothing(prover, jobs_left):
     before = jobs_left()
-    job = handlers.prove("This is a rather long sentence, which nobody waits for.")
+    job = prover.prove("This is a rather long sentence, which nobody waits for.")
     while "Rendering" not in next(job)[3]:
         pass
     job.close()
