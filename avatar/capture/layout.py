@@ -29,6 +29,8 @@ from ..speech.phonemes import Phone
 from ..speech.prosody import frame_levels, silence_gate
 from ..timing import parse_fps
 
+HELD_OUT = "test"
+"""Takes whose name begins so are never trained on, nor mashed."""
 KEYS = ("landmarks2d", "landmarks3d_canonical", "iris2d", "contour", "head_pose")
 
 
@@ -99,11 +101,14 @@ class Capture:
     def geometry(self) -> FaceGeometry:
         """The person's rest face, which is the median of the silent frames, and the camera.
 
-        Listening takes are silent throughout; without any, the pauses of all takes count.
+        Listening takes are silent throughout; without any, the pauses of all takes count but,
+        where there are others, of those held out.
         """
         listed = self.description.get("takes", [])
         listening = {entry["name"] for entry in listed if entry.get("listening")}
-        takes = [self.take(name) for name in self.take_names if name in listening or not listening]
+        seen = [name for name in self.take_names if not name.startswith(HELD_OUT)]
+        names = [name for name in seen if name in listening] or seen or self.take_names
+        takes = [self.take(name) for name in names]
         faces = [take.arrays["landmarks3d_canonical"][take.silent] for take in takes]
         if not any(map(len, faces)):
             raise CaptureError(f"The capture {self.folder} has no silent frame to see a rest face.")

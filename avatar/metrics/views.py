@@ -5,11 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..capture.layout import Capture, Take
+from ..capture.layout import HELD_OUT, Capture, Take
 from ..errors import CaptureError
 from ..face.keypoints import INNER_LIP_BOTTOM, INNER_LIP_TOP, MOUTH
 from ..face.pose import pose_distance, project
-from ..training.dataset import HELD_OUT
 from .disentanglement import far_apart
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..capture.layout import Capture, Take
+from ..capture.layout import HELD_OUT, Capture, Take
 from ..errors import CaptureError
 from ..face.drawing import DrawingStyle, draw, draw_mouth_box, draw_with_mouth
 from ..face.keypoints import MOUTH
@@ -21,8 +21,6 @@ from ..speech.visemes import windows
 
 log = logging.getLogger(__name__)
 
-HELD_OUT = "test"
-"""Takes whose name begins so are never trained on."""
 VISEMES = Visemes()
 Box = tuple[int, int, int, int]
 

@@ -20,13 +20,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..capture.layout import Capture, Take
+from ..capture.layout import HELD_OUT, Capture, Take
 from ..errors import CaptureError
 from ..files import replacing
 from ..metrics.image import crop
 from ..metrics.reader import LIPS, UPPER_FACE, ReaderError, Region, reader_error
 from ..nets.keypoint_reader import CELL, KeypointReader
-from .dataset import HELD_OUT
 from .trainer import Schedule, Trainer
 
 log = logging.getLogger(__name__)

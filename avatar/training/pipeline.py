@@ -17,7 +17,7 @@ from typing import Any
 import cv2
 import torch
 
-from ..capture.layout import Capture
+from ..capture.layout import HELD_OUT, Capture
 from ..errors import AvatarError
 from ..identity import read_bundle
 from ..identity_config import NAME
@@ -26,7 +26,7 @@ from ..nets.oracle import Oracle
 from .bundle import export_bundle
 from .clips import choose_clips
 from .config import TrainingConfig, settle
-from .dataset import HELD_OUT, Sample, load_capture
+from .dataset import Sample, load_capture
 from .oracle import PARTS, OracleTrainer, load_oracle, train_oracle
 from .renderer import RendererTrainer, warn_of_ratio
 from .synthetic import SyntheticSamples, gallery, make_synthetic
