@@ -17,7 +17,6 @@ from ..capture.layout import Capture
 from ..errors import AvatarError
 from ..files import replacing
 from ..identity import Identity
-from ..training.oracle import capture_config, load_oracle
 from . import views as choose
 from .arms import TrainedArm, find_arms
 from .chart import histogram, line_chart
@@ -74,7 +73,7 @@ def write_report(
             | ({"measurement": asdict(measured[name])} if arm.renders else {})
             for name, arm in arms.items()
         },
-        "oracles": _oracles(identity, capture, runs, arms),
+        "oracles": _oracles(identity, capture, arms),
         "synthetic": _synthetic(runs),
     }
     out.mkdir(parents=True, exist_ok=True)
@@ -110,21 +109,16 @@ def _images(identity: Identity, capture: Capture) -> dict[str, dict[str, Any]]:
 
 
 def _oracles(
-    identity: Identity, capture: Capture, runs: Path | None, arms: dict[str, TrainedArm]
+    identity: Identity, capture: Capture, arms: dict[str, TrainedArm]
 ) -> dict[str, dict[str, Any]]:
     """Fig. 3: what is found of a hierarchical oracle and of a head network alone."""
-    oracle = identity.oracle() if identity.has_oracle else _trained_oracle(capture, runs)
+    oracle = identity.oracle() if identity.has_oracle else None
     drawn = {}
     if oracle is not None:
         drawn = {"mouth first, then head": hierarchy(oracle), "mouth alone": shrunk_mouth(oracle)}
     if WHOLE in arms:
         drawn["head alone"] = arms[WHOLE].whole_oracle()
     return {name: asdict(score_oracle(draw, capture)) for name, draw in drawn.items()}
-
-
-def _trained_oracle(capture: Capture, runs: Path | None) -> Any:
-    trained = sorted(runs.glob("*/oracle/head/head.safetensors")) if runs else []
-    return load_oracle(trained[-1].parents[1], capture_config(capture)) if trained else None
 
 
 def _synthetic(runs: Path | None) -> dict[str, Any]:
