@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..capture.layout import HELD_OUT, Capture, Take
-from ..errors import CaptureError
+from ..errors import CaptureError, TextError
 from ..face.drawing import DrawingStyle, draw, draw_mouth_box, draw_with_mouth
 from ..face.keypoints import MOUTH
 from ..speech.features import Features, Visemes
@@ -62,8 +62,11 @@ def take_features(take: Take, features: Features = VISEMES) -> np.ndarray:
     """What is said in a take, (T, k) float32; visemes come from the best source at hand: exact
     phones, transcript, sound."""
     phones = take.phones
-    if phones is None and features == VISEMES:
-        return Speech.from_sound(take.sound, take.capture.fps, take.transcript).track.values
+    if phones is None and features == VISEMES and take.transcript:
+        try:
+            return Speech.from_sound(take.sound, take.capture.fps, take.transcript).track.values
+        except TextError as error:
+            log.warning("%s: %s Listening to its sound alone.", take.name, error)
     return features.of(take.sound, take.capture.fps, phones)
 
 

@@ -13,6 +13,7 @@ from avatar.training.dataset import (
     pictures_item,
     renderer_item,
     signed,
+    take_features,
     train_takes,
     unit,
 )
@@ -81,3 +82,12 @@ def test_the_lip_mask_covers_the_lips_of_both_pictures(capture):
         column, row = points.round().astype(int).T
         assert mask[row, column].min() > 0.5
         assert 0.005 < mask.mean() < 0.35 and mask[0].max() == 0
+
+
+def test_a_transcript_that_does_not_fit_is_left_out(tmp_path, caplog):
+    capture = Capture.load(make_capture(tmp_path / "c", {"train_a": range(1)}))
+    text = "Nobody says any of these words in here, not even one of them."
+    (capture.folder / "takes" / "train_a.txt").write_text(text)
+    take = capture.take("train_a")
+    assert take_features(take).shape[1] == 34
+    assert "Listening to its sound alone" in caplog.text
