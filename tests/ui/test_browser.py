@@ -111,7 +111,7 @@ def test_cancel(open_page, jobs_left):
     page = open_page()
     page.get_by_placeholder("What shall she say?").fill("One more sentence to say. " * 30)
     page.get_by_role("button", name="Generate").click()
-    page.get_by_text("Rendering").wait_for(timeout=60_000)
+    page.get_by_text("Rendering", exact=True).wait_for(timeout=60_000)
     jobs = jobs_left()
     page.get_by_role("button", name="Cancel").click()
     page.get_by_text("Nothing was kept").wait_for()
