@@ -79,6 +79,22 @@ class Capture:
         """Takes that have keypoints, sorted."""
         return sorted(path.stem for path in (self.folder / "takes").glob("*.npz"))
 
+    @property
+    def takes(self) -> list["Take"]:
+        """All takes that have keypoints, by name."""
+        return [self.take(name) for name in self.take_names]
+
+    @property
+    def listening(self) -> set[str]:
+        """Names of the takes in which the person only listens, where the capture says so."""
+        listed = self.description.get("takes", [])
+        return {entry["name"] for entry in listed if entry.get("listening")}
+
+    @property
+    def subject(self) -> str:
+        """Who is shown."""
+        return self.description.get("subject", self.folder.name)
+
     def take(self, name: str) -> "Take":
         """One take by name.
 
@@ -104,11 +120,8 @@ class Capture:
         Listening takes are silent throughout; without any, the pauses of all takes count but,
         where there are others, of those held out.
         """
-        listed = self.description.get("takes", [])
-        listening = {entry["name"] for entry in listed if entry.get("listening")}
-        seen = [name for name in self.take_names if not name.startswith(HELD_OUT)]
-        names = [name for name in seen if name in listening] or seen or self.take_names
-        takes = [self.take(name) for name in names]
+        listening, seen = self.listening, [take for take in self.takes if not take.held_out]
+        takes = [take for take in seen if take.name in listening] or seen or self.takes
         faces = [take.arrays["landmarks3d_canonical"][take.silent] for take in takes]
         if not any(map(len, faces)):
             raise CaptureError(f"The capture {self.folder} has no silent frame to see a rest face.")
@@ -122,6 +135,11 @@ class Take:
 
     capture: Capture
     name: str
+
+    @property
+    def held_out(self) -> bool:
+        """Whether it is kept from all training and mashing."""
+        return self.name.startswith(HELD_OUT)
 
     def _path(self, suffix: str) -> Path:
         return self.capture.folder / "takes" / f"{self.name}{suffix}"

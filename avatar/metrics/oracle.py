@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from ..capture.layout import Capture
 from ..face.drawing import DrawingStyle, draw_mouth_box, draw_with_mouth
 from ..nets.oracle import Oracle
-from ..training.dataset import unit
+from ..nets.pixels import to_bytes, unit
 from . import views as choose
 from .image import ImageScore, crop
 
@@ -48,7 +48,7 @@ def score_oracle(oracle: Draw, capture: Capture) -> OracleScore:
         style = DrawingStyle()
         drawings = draw_with_mouth(*parts, style), draw_mouth_box(*parts, box, style)
         made = oracle(*(unit(torch.from_numpy(drawing)[None, None]) for drawing in drawings))[0]
-        drawn = made.add(1).mul(127.5).round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
+        drawn = to_bytes(made).numpy()
         if drawn.shape[1::-1] != box[2:]:
             drawn = crop(drawn, box)
         true = crop(picture, box)

@@ -116,6 +116,8 @@ class PointReader:
         """
         import torch
 
+        from ..nets.pixels import signed
+
         x, y, w, h = self.region.box(mouth_box)
         picture = np.ascontiguousarray(crop(frame, (x, y, w, h)))
         width, height = self.region.size
@@ -123,7 +125,7 @@ class PointReader:
             picture = cv2.resize(picture, (width, height))
         pixels = torch.from_numpy(picture).permute(2, 0, 1)[None]
         with torch.inference_mode():
-            points = self.network(pixels.float().div(127.5).sub(1))[0].numpy()
+            points = self.network(signed(pixels))[0].numpy()
         return (points * (w / width, h / height) + (x, y)).astype(np.float32)
 
 

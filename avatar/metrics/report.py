@@ -63,7 +63,7 @@ def write_report(
     measured = {name: measure(arm, capture, frames) for name, arm in renderers.items()}
     data = {
         "identity": identity.name,
-        "capture": capture.description.get("subject", capture.folder.name),
+        "capture": capture.subject,
         "training": {k: v for k, v in identity.config.training.items() if k != "held_out"},
         "frames": frames,
         "images": _images(identity, capture),

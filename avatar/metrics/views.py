@@ -28,8 +28,7 @@ def held_out(capture: Capture) -> list[Take]:
     Raises:
         CaptureError: if none has a picture.
     """
-    takes = [capture.take(name) for name in capture.take_names if name.startswith(HELD_OUT)]
-    takes = [take for take in takes if take.rendered]
+    takes = [take for take in capture.takes if take.held_out and take.rendered]
     if not takes:
         raise CaptureError(
             f"The capture {capture.folder} has no take to measure on: its name should begin with "
@@ -40,7 +39,7 @@ def held_out(capture: Capture) -> list[Take]:
 
 def train_takes(capture: Capture, listening: bool) -> list[Take]:
     """Train takes in which the person only listens, or those in which they speak."""
-    takes = [capture.take(name) for name in capture.take_names if not name.startswith(HELD_OUT)]
+    takes = [take for take in capture.takes if not take.held_out]
     return [take for take in takes if (take.silent.mean() > QUIET) == listening]
 
 

@@ -5,7 +5,7 @@ picture is pasted into the drawing of the head; (c) a head network "outpaints" t
 hears a sound, so it can draw any mouth in any pose: it makes the renderer's synthetic data.
 """
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .blocks import Conv, Residual
-from .renderer import SIZE
+from .renderer import check_mouth_box, refuse_unknown
 
 FOLD = 4
 """Pictures are folded into blocks of 4x4 pixels: the networks work at 128x128 and below, where
@@ -32,9 +32,7 @@ class OracleConfig:
     """Residual blocks at the narrowest place."""
 
     def __post_init__(self):
-        x, y, w, h = self.mouth_box
-        if not (0 <= x < x + w <= SIZE and 0 <= y < y + h <= SIZE):
-            raise ValueError(f"expected a mouth box inside {SIZE}x{SIZE}, got {self.mouth_box}")
+        check_mouth_box(self.mouth_box)
         if not 2 <= len(self.widths) <= 6 or not all(1 <= width <= 1024 for width in self.widths):
             raise ValueError(f"expected 2 to 6 widths in 1..1024, got {self.widths}")
         if not 0 <= self.blocks <= 16:
@@ -47,9 +45,7 @@ class OracleConfig:
         Raises:
             ValueError: for an unknown key or a value out of range.
         """
-        unknown = set(values) - {field.name for field in fields(cls)}
-        if unknown:
-            raise ValueError(f"unknown oracle arguments: {', '.join(sorted(unknown))}")
+        refuse_unknown(cls, values, "oracle")
         tuples = {key: tuple(values[key]) for key in ("mouth_box", "widths") if key in values}
         return cls(**values | tuples)
 

@@ -19,6 +19,20 @@ LATENT = 32
 """Height and width of the fused latent."""
 
 
+def check_mouth_box(box: tuple[int, int, int, int]) -> None:
+    """Raise ValueError for a box (x, y, width, height) that is not inside the picture."""
+    x, y, w, h = box
+    if not (0 <= x < x + w <= SIZE and 0 <= y < y + h <= SIZE):
+        raise ValueError(f"expected a mouth box inside {SIZE}x{SIZE}, got {box}")
+
+
+def refuse_unknown(config: type, values: dict[str, Any], what: str) -> None:
+    """Raise ValueError for keys that a network's configuration has no field for."""
+    unknown = set(values) - {field.name for field in fields(config)}
+    if unknown:
+        raise ValueError(f"unknown {what} arguments: {', '.join(sorted(unknown))}")
+
+
 @dataclass(frozen=True)
 class RendererConfig:
     """What the renderer is built of; defaults are the product's, ``table_exact`` the paper's."""
@@ -42,9 +56,7 @@ class RendererConfig:
     """False: one decoder draws all (an ablation, paper Fig. 10); the mouth is cut from the head."""
 
     def __post_init__(self):
-        x, y, w, h = self.mouth_box
-        if not (0 <= x < x + w <= SIZE and 0 <= y < y + h <= SIZE):
-            raise ValueError(f"expected a mouth box inside {SIZE}x{SIZE}, got {self.mouth_box}")
+        check_mouth_box(self.mouth_box)
         if not 1 <= self.k <= 4096 or not 1 <= self.window <= 64:
             raise ValueError(f"expected k in 1..4096, window in 1..64, got {self.k}, {self.window}")
         if not 0 <= self.context_blocks <= 4:
@@ -68,9 +80,7 @@ class RendererConfig:
         Raises:
             ValueError: for an unknown key or a value out of range.
         """
-        unknown = set(values) - {field.name for field in fields(cls)}
-        if unknown:
-            raise ValueError(f"unknown renderer arguments: {', '.join(sorted(unknown))}")
+        refuse_unknown(cls, values, "renderer")
         if "mouth_box" in values:
             values = values | {"mouth_box": tuple(values["mouth_box"])}
         return cls(**values)

@@ -13,6 +13,7 @@ from ..face.mashing import Mash, mash
 from ..face.pose import pose_distance
 from ..identity import Identity
 from ..nets.oracle import Oracle
+from ..nets.pixels import to_bytes, unit
 from ..speech.features import blend
 from ..speech.visemes import windows
 from .caption import captioned
@@ -179,11 +180,8 @@ def _drawn(
     oracle: Oracle, drawing: np.ndarray, mouth_drawing: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """The oracle's head and mouth, (512, 512, 3) uint8 RGB."""
-    unit = (torch.from_numpy(d)[None, None].float().div(255) for d in (drawing, mouth_drawing))
-    head, mouth = (
-        picture[0].permute(1, 2, 0).add(1).mul(127.5).round().clamp(0, 255).byte().numpy()
-        for picture in oracle(*unit)
-    )
+    drawings = (unit(torch.from_numpy(d)[None, None]) for d in (drawing, mouth_drawing))
+    head, mouth = (to_bytes(picture[0]).numpy() for picture in oracle(*drawings))
     return head, mouth
 
 

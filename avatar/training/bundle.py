@@ -12,6 +12,7 @@ from ..face.clip import Clip
 from ..face.drawing import DrawingStyle
 from ..identity import IdentityConfig, save_identity
 from ..nets.oracle import Oracle
+from ..nets.pixels import to_bytes, unit
 from ..nets.renderer import Renderer, RendererConfig
 from ..speech.visemes import SILENCE
 from .clips import choose_clips, frontal_frame
@@ -73,10 +74,9 @@ def export_bundle(
 def _portrait(renderer: Renderer, clip: Clip) -> np.ndarray:
     """A still of the silent face, (512, 512, 3) uint8 RGB."""
     drawing = torch.from_numpy(clip.drawing(frontal_frame(clip), DrawingStyle()))
-    drawing = drawing.div(255).expand(1, 3, -1, -1)
+    drawing = unit(drawing).expand(1, 3, -1, -1)
     window = torch.from_numpy(np.tile(SILENCE, (1, renderer.config.window, 1)))
-    picture = renderer.head(drawing, window)[0].permute(1, 2, 0)
-    return picture.add(1).mul(127.5).round().clamp(0, 255).byte().numpy()
+    return to_bytes(renderer.head(drawing, window)[0]).numpy()
 
 
 def _method(training: dict[str, Any]) -> str:

@@ -27,8 +27,7 @@ def choose_clips(capture: Capture) -> list[Clip]:
     """
     takes = train_takes(capture)
     length = min(round(SECONDS * capture.fps), max(len(take.pose) for take in takes))
-    listed = capture.description.get("takes", [])
-    silent = {entry["name"] for entry in listed if entry.get("listening")}
+    silent = capture.listening
     speaking, listening = [], []
     for take in takes:
         for start in range(0, len(take.pose) - length + 1, round(STRIDE_S * capture.fps)):

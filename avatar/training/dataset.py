@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..capture.layout import HELD_OUT, Capture, Take
+from ..capture.layout import Capture, Take
 from ..errors import CaptureError, TextError
 from ..face.drawing import DrawingStyle, draw, draw_mouth_box, draw_with_mouth
 from ..face.keypoints import MOUTH
@@ -51,10 +51,10 @@ def train_takes(capture: Capture) -> list[Take]:
     Raises:
         CaptureError: if there is none.
     """
-    names = [name for name in capture.take_names if not name.startswith(HELD_OUT)]
-    if not names:
+    takes = [take for take in capture.takes if not take.held_out]
+    if not takes:
         raise CaptureError(f"The capture {capture.folder} has no take to train on.")
-    return [capture.take(name) for name in names]
+    return takes
 
 
 @lru_cache(maxsize=256)
@@ -140,16 +140,6 @@ def pictures_item(sample: Sample, box: Box) -> dict[str, Tensor]:
 def collate(items: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
     """Stack items to a batch."""
     return {key: torch.stack([item[key] for item in items]) for key in items[0]}
-
-
-def unit(drawing: Tensor) -> Tensor:
-    """uint8 to float32 in [0, 1]."""
-    return drawing.float().div(255)
-
-
-def signed(picture: Tensor) -> Tensor:
-    """uint8 to float32 in [-1, 1]."""
-    return picture.float().div(127.5).sub(1)
 
 
 def grid(columns: Sequence[Sequence[Tensor]]) -> np.ndarray:

@@ -20,12 +20,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..capture.layout import HELD_OUT, Capture, Take
+from ..capture.layout import Capture, Take
 from ..errors import CaptureError
 from ..files import replacing
 from ..metrics.image import crop
 from ..metrics.reader import LIPS, UPPER_FACE, ReaderError, Region, reader_error
 from ..nets.keypoint_reader import CELL, KeypointReader
+from ..nets.pixels import signed
 from .trainer import Schedule, Trainer
 
 log = logging.getLogger(__name__)
@@ -145,8 +146,8 @@ class ReaderTrainer(Trainer):
         """
         torch.manual_seed(training.schedule.seed)
         self.region, self.capture, self.training = region, capture, training
-        names = [n for n in capture.take_names if not n.startswith(HELD_OUT)]
-        self.data = self._load([name for name in names if name not in training.held_out])
+        seen = [t for t in capture.takes if not t.held_out and t.name not in training.held_out]
+        self.data = self._load(seen)
         if not self.data:
             raise CaptureError(f"The capture {capture.folder} has no rendered train frame.")
         networks = {region.name: KeypointReader(len(region.points))}
@@ -190,7 +191,7 @@ class ReaderTrainer(Trainer):
         """
         errors = {label: asdict(error) for label, error in self.errors().items()}
         metadata = {
-            "subject": self.capture.description.get("subject", self.capture.folder.name),
+            "subject": self.capture.subject,
             "held_out": ", ".join(self.training.held_out),
             "samples": str(len(self.data)),
             "config": json.dumps(asdict(self.training)),
@@ -205,17 +206,16 @@ class ReaderTrainer(Trainer):
 
     def errors(self) -> dict[str, ReaderError]:
         """How well takes are read that were not trained on, sharp and blurred as networks are."""
-        held_out = [n for n in self.capture.take_names if n in self.training.held_out]
-        tests = [n for n in self.capture.take_names if n.startswith(HELD_OUT)]
+        held_out = [take for take in self.capture.takes if take.name in self.training.held_out]
+        tests = [take for take in self.capture.takes if take.held_out]
         result = {}
-        for label, names in (("held_out", held_out), ("test", tests)):
-            if samples := self._load(names):
+        for label, takes in (("held_out", held_out), ("test", tests)):
+            if samples := self._load(takes):
                 result[label] = self._error(samples, blur=0)
                 result[f"{label}_blurred"] = self._error(samples, blur=1.5)
         return result
 
-    def _load(self, names: list[str]) -> list[ReaderSample]:
-        takes = [self.capture.take(name) for name in names]
+    def _load(self, takes: list[Take]) -> list[ReaderSample]:
         return [sample for take in takes for sample in load_reader_samples(take, self.region)]
 
     def _error(self, samples: list[ReaderSample], blur: float) -> ReaderError:
@@ -232,7 +232,7 @@ class ReaderTrainer(Trainer):
     @torch.no_grad()
     def _read(self, picture: np.ndarray) -> np.ndarray:
         """Points (n, 2) px of a picture (h, w, 3) uint8 by the averaged network."""
-        pixels = torch.from_numpy(picture).permute(2, 0, 1)[None].float().div(127.5).sub(1)
+        pixels = signed(torch.from_numpy(picture).permute(2, 0, 1)[None])
         return self.average.module(pixels.to(self.device))[0].cpu().numpy()
 
 

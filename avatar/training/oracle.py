@@ -13,7 +13,8 @@ from ..capture.layout import Capture
 from ..errors import AvatarError
 from ..face.drawing import DrawingStyle
 from ..nets.oracle import Oracle, OracleConfig
-from .dataset import Sample, collate, grid, oracle_drawings, pictures_item, signed, unit
+from ..nets.pixels import signed, unit
+from .dataset import Sample, collate, grid, oracle_drawings, pictures_item
 from .losses import LossWeights, PictureLoss
 from .perceptual import load_perceptual
 from .pictures import PictureSchedule, PictureTrainer

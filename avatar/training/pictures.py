@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from .dataset import signed, unit
+from ..nets.pixels import signed, unit
 from .losses import PictureLoss
 from .trainer import Schedule, Trainer
 

@@ -17,7 +17,7 @@ from typing import Any
 import cv2
 import torch
 
-from ..capture.layout import HELD_OUT, Capture
+from ..capture.layout import Capture
 from ..errors import AvatarError
 from ..identity import read_bundle
 from ..identity_config import NAME
@@ -86,12 +86,12 @@ def score(bundle: Path, capture: Capture) -> dict[str, dict[str, Any]]:
     """Evaluate on every held-out take, with its transcript and from sound alone."""
     identity = read_bundle(bundle)
     rows = {}
-    for name in capture.take_names:
-        if name.startswith(HELD_OUT) and capture.take(name).rendered:
+    for take in capture.takes:
+        if take.held_out and take.rendered:
             for label, transcript in (("with transcript", True), ("sound alone", False)):
-                log.info("scoring %s, %s", name, label)
-                row = asdict(evaluate(identity, capture, name, transcript))
-                rows[f"{name}, {label}"] = row
+                log.info("scoring %s, %s", take.name, label)
+                row = asdict(evaluate(identity, capture, take.name, transcript))
+                rows[f"{take.name}, {label}"] = row
     return rows
 
 

@@ -16,9 +16,10 @@ from torch import Tensor
 
 from ..errors import AvatarError
 from ..face.drawing import DrawingStyle
+from ..nets.pixels import signed, unit
 from ..nets.renderer import Renderer, RendererConfig
 from .augment import classical
-from .dataset import Sample, collate, grid, renderer_item, signed, unit
+from .dataset import Sample, collate, grid, renderer_item
 from .losses import LossWeights, PictureLoss
 from .perceptual import load_perceptual
 from .pictures import PictureSchedule, PictureTrainer

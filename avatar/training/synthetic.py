@@ -27,10 +27,11 @@ from ..face.drawing import DrawingStyle
 from ..face.mashing import mash
 from ..files import replacing
 from ..nets.oracle import Oracle
+from ..nets.pixels import to_bytes, unit
 from ..speech.features import Features, blend
 from ..speech.visemes import windows
 from .augment import Augmentation, Pairs, draw_pairs
-from .dataset import VISEMES, Sample, collate, oracle_drawings, take_features, unit
+from .dataset import VISEMES, Sample, collate, oracle_drawings, take_features
 from .records import time_left
 
 log = logging.getLogger(__name__)
@@ -118,7 +119,7 @@ class _TakeData:
         blank = np.zeros((1, 1, 3), np.uint8)
         return Sample(
             head.name, int(j), keypoints, head.arrays["iris2d"][j], head.arrays["contour"][j],
-            window.astype(np.float32), blank, blank,
+            window, blank, blank,
         )  # fmt: skip
 
 
@@ -147,7 +148,7 @@ def make_synthetic(
     for kind in KINDS:
         (folder / kind).mkdir(parents=True, exist_ok=True)
     facts = asdict(config) | {
-        "subject": capture.description.get("subject", capture.folder.name),
+        "subject": capture.subject,
         "oracle": _digest(oracle),
     }
     if not (folder / TABLE).exists():
@@ -186,11 +187,8 @@ def _render(
     batch = collate([oracle_drawings(sample, box, DrawingStyle()) for sample in samples])
     with torch.autocast(device.type, torch.bfloat16):
         pictures = oracle(*(unit(batch[k].to(device)) for k in ("drawing", "mouth_drawing")))
-    head, mouth = (
-        picture.float().add(1).mul(127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1)
-        for picture in pictures
-    )
-    return head.cpu().numpy(), mouth.cpu().numpy()
+    head, mouth = (to_bytes(picture).numpy() for picture in pictures)
+    return head, mouth
 
 
 def gallery(samples: SyntheticSamples, count: int = 8) -> np.ndarray:

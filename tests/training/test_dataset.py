@@ -6,16 +6,15 @@ from avatar.capture.layout import Capture
 from avatar.errors import CaptureError
 from avatar.face.drawing import DrawingStyle
 from avatar.face.keypoints import MOUTH
+from avatar.nets.pixels import signed, unit
 from avatar.training.dataset import (
     collate,
     load_capture,
     oracle_drawings,
     pictures_item,
     renderer_item,
-    signed,
     take_features,
     train_takes,
-    unit,
 )
 
 

@@ -7,7 +7,8 @@ from safetensors.torch import load_file
 from avatar.errors import AvatarError
 from avatar.face.drawing import DrawingStyle
 from avatar.nets.oracle import Oracle, OracleConfig
-from avatar.training.dataset import load_capture, oracle_drawings, unit
+from avatar.nets.pixels import unit
+from avatar.training.dataset import load_capture, oracle_drawings
 from avatar.training.losses import LossWeights
 from avatar.training.oracle import OracleTrainer, OracleTraining, load_oracle, train_oracle
 from avatar.training.pictures import PictureSchedule
