@@ -5,10 +5,10 @@ try:
 except ImportError:
     spaces = None
 
+from avatar.ui.backstage import Backstage, gpu_seconds
 from avatar.ui.page import build, serve
-from avatar.ui.studio import Studio, gpu_seconds
 
-demo = build(Studio(spaces.GPU(duration=gpu_seconds) if spaces else None))
+demo = build(Backstage(spaces.GPU(duration=gpu_seconds) if spaces else None))
 
 if __name__ == "__main__":
     serve(demo=demo)

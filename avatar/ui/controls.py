@@ -8,8 +8,8 @@ import gradio as gr
 
 from ..identity import Identity
 from ..speech import tts
+from .backstage import MAX_CHARS, MAX_SECONDS, Backstage
 from .status import PRIVATE, note
-from .studio import MAX_CHARS, MAX_SECONDS, Studio
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 TEXTS = (
@@ -61,9 +61,9 @@ def portrait(person: Identity) -> str | None:
     return str(person.preview) if person.preview else None
 
 
-def stage(studio: Studio) -> dict[str, Any]:
+def stage(backstage: Backstage) -> dict[str, Any]:
     """Her picture, the video over it, and what is going on."""
-    person = studio.identity()
+    person = backstage.identity()
     name = person.name.capitalize()
     with gr.Column(elem_classes="stage"):
         preview = gr.Image(
@@ -88,11 +88,11 @@ def stage(studio: Studio) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def controls(studio: Studio) -> dict[str, Any]:
+def controls(backstage: Backstage) -> dict[str, Any]:
     """Everything that can be chosen."""
-    person = studio.identity()
+    person = backstage.identity()
     identity = gr.Radio(
-        studio.names, value=person.name, label="Who speaks", visible=len(studio.names) > 1
+        backstage.names, value=person.name, label="Who speaks", visible=len(backstage.names) > 1
     )
     side = gr.State("")
     with gr.Tabs(selected="text"):

@@ -11,8 +11,8 @@ from ..errors import BundleError
 from ..face.drawing import draw_with_mouth
 from ..render.mashing import Frame, MashPictures, example, look, mash_pictures
 from . import proof
+from .backstage import Backstage
 from .status import MODEL, PRIVATE, facts, note, told
-from .studio import Studio
 
 LOOK = {"concurrency_id": "look", "concurrency_limit": 1, "trigger_mode": "always_last"}
 """Handlers that follow a slider: only where it is now matters."""
@@ -32,13 +32,13 @@ class Side:
     drawing: gr.Image
 
 
-def build(studio: Studio, tab: gr.Tab) -> None:
+def build(backstage: Backstage, tab: gr.Tab) -> None:
     """Lay out the tab inside the Blocks that are being built, and connect its events."""
-    person = studio.identity()
+    person = backstage.identity()
     with gr.Column(elem_classes="mash"):
         gr.HTML(INTRODUCTION, padding=False)
         identity = gr.Radio(
-            studio.names, value=person.name, label="Who", visible=len(studio.names) > 1
+            backstage.names, value=person.name, label="Who", visible=len(backstage.names) > 1
         )
         with gr.Row(elem_classes="tiles"):
             photos = [
@@ -55,7 +55,7 @@ def build(studio: Studio, tab: gr.Tab) -> None:
                     0, 1.5, 1, step=0.05, label="Mouth strength", buttons=["reset"]
                 )
                 go = gr.Button("Mash", variant="primary", size="lg", elem_classes="generate")
-                status = gr.HTML(_missing(studio, person.name) or note(READY), label="Status")
+                status = gr.HTML(_missing(backstage, person.name) or note(READY), label="Status")
         with gr.Row(elem_classes="tiles"):
             drawings = [
                 _tile("Drawing of i", "png"), _tile("Drawing of j", "png"),
@@ -66,7 +66,7 @@ def build(studio: Studio, tab: gr.Tab) -> None:
         Side(*choice, picture, drawing)
         for choice, picture, drawing in zip(choices, photos, drawings, strict=False)
     ]
-    handlers = Handlers(studio)
+    handlers = Handlers(backstage)
     _connect_sides(handlers, tab, identity, sides)
     inputs = [*(part for side in sides for part in (side.clip, side.frame)), strength, identity]
     outputs = [*drawings[:3], photos[2], photos[3], drawings[3], info, status]
@@ -78,16 +78,16 @@ def build(studio: Studio, tab: gr.Tab) -> None:
         **MODEL,
     )  # fmt: skip
     identity.change(
-        lambda name: _missing(studio, name) or note(READY), identity, status, **PRIVATE
+        lambda name: _missing(backstage, name) or note(READY), identity, status, **PRIVATE
     )
-    proof.build(studio, identity)
+    proof.build(backstage, identity)
 
 
 class Handlers:
     """What happens when something is clicked; every method can be called without a page."""
 
-    def __init__(self, studio: Studio):
-        self.studio = studio
+    def __init__(self, backstage: Backstage):
+        self.backstage = backstage
 
     def frame(
         self, clip: str, frame: float, identity: str | None = None
@@ -103,7 +103,7 @@ class Handlers:
             The picture, with the mouth of what was said in it, and the drawing of it.
         """
         with told():
-            avatar = self.studio.avatar(identity or "")
+            avatar = self.backstage.avatar(identity or "")
             found = Frame.of(avatar.identity, clip, int(frame))
             picture = look(avatar.identity, avatar.engine, found)
             return picture, draw_with_mouth(*found.parts, avatar.identity.config.style)
@@ -133,7 +133,7 @@ class Handlers:
             the two heads; the same as HTML.
         """
         with told():
-            avatar = self.studio.avatar(identity or "")
+            avatar = self.backstage.avatar(identity or "")
             person = avatar.identity
             frames = (
                 Frame.of(person, clip_i, int(frame_i)), Frame.of(person, clip_j, int(frame_j))
@@ -153,7 +153,7 @@ class Handlers:
 
     def first_mash(self, *chosen: Any) -> tuple[Any, ...]:
         """What stands there when the tab is opened, where there is an oracle to draw it."""
-        if not self.studio.identity(chosen[-1] or "").has_oracle:
+        if not self.backstage.identity(chosen[-1] or "").has_oracle:
             return (gr.skip(),) * 8
         return self.mash(*chosen)
 
@@ -180,11 +180,11 @@ def _connect_sides(
     """Each frame is shown as soon as it is chosen."""
 
     def fit(clip: str, frame: float, name: str) -> Any:
-        last = len(handlers.studio.identity(name).clip(clip)) - 1
+        last = len(handlers.backstage.identity(name).clip(clip)) - 1
         return gr.Slider(maximum=last, value=min(int(frame), last))
 
     def introduce(name: str) -> tuple[Any, ...]:
-        person = handlers.studio.identity(name)
+        person = handlers.backstage.identity(name)
         return tuple(
             part
             for frame in example(person)
@@ -213,10 +213,10 @@ def _connect_sides(
         )  # fmt: skip
 
 
-def _missing(studio: Studio, name: str) -> str | None:
+def _missing(backstage: Backstage, name: str) -> str | None:
     """What stands in the way of mashing, if anything does."""
     try:
-        studio.identity(name).oracle()
+        backstage.identity(name).oracle()
     except BundleError as error:
         return note(escape(str(error), quote=False))
     return None

@@ -19,8 +19,8 @@ from gradio.utils import get_upload_folder  # noqa: E402
 from .. import __version__  # noqa: E402
 from ..identity import Identity  # noqa: E402
 from . import mash, speak  # noqa: E402
+from .backstage import MAX_CHARS, MAX_SECONDS, Backstage  # noqa: E402
 from .controls import EXAMPLES  # noqa: E402
-from .studio import MAX_CHARS, MAX_SECONDS, Studio  # noqa: E402
 from .theme import STYLE, Theme  # noqa: E402
 
 log = logging.getLogger(__name__)
@@ -34,24 +34,24 @@ KEPT_S = 3600
 UPLOAD = "50mb"
 
 
-def build(studio: Studio | None = None) -> gr.Blocks:
+def build(backstage: Backstage | None = None) -> gr.Blocks:
     """Lay out the page.
 
     Args:
-        studio: who can be rendered; by default all identities that are found here.
+        backstage: who can be rendered; by default all identities that are found here.
     """
-    studio = studio or Studio()
+    backstage = backstage or Backstage()
     with gr.Blocks(
         title="Avatar", analytics_enabled=False, delete_cache=(600, KEPT_S)
     ) as demo:  # fmt: skip
-        gr.HTML(_masthead(studio.identity()), padding=False)
+        gr.HTML(_masthead(backstage.identity()), padding=False)
         with gr.Tabs(elem_classes="tabs"):
             for name, build_tab in TABS:
                 with gr.Tab(name) as tab:
-                    build_tab(studio, tab)
-        gr.HTML(_colophon(studio.identity()), padding=False)
+                    build_tab(backstage, tab)
+        gr.HTML(_colophon(backstage.identity()), padding=False)
     demo.queue(max_size=QUEUE)
-    demo.studio = studio
+    demo.backstage = backstage
     return demo
 
 
@@ -83,16 +83,16 @@ def serve(
         host: address to listen on; Gradio's own choice (this machine only, or a Space's) if None.
         port: port to listen on; the first free one from 7860 if None.
         share: make a public link through Gradio's servers.
-        gpu: see ``Studio``.
+        gpu: see ``Backstage``.
         demo: a page that is built already.
     """
-    demo = demo or build(Studio(gpu))
+    demo = demo or build(Backstage(gpu))
     _sweep(Path(get_upload_folder()))
-    threading.Thread(target=_warm_up, args=(demo.studio,), daemon=True).start()
+    threading.Thread(target=_warm_up, args=(demo.backstage,), daemon=True).start()
     try:
         demo.launch(server_name=host, server_port=port, share=share, **launch_options())
     finally:
-        demo.studio.worker.stop()
+        demo.backstage.worker.stop()
 
 
 def _sweep(folder: Path) -> None:
@@ -102,9 +102,9 @@ def _sweep(folder: Path) -> None:
             shutil.rmtree(job, ignore_errors=True)
 
 
-def _warm_up(studio: Studio) -> None:
+def _warm_up(backstage: Backstage) -> None:
     try:
-        studio.warm_up()
+        backstage.warm_up()
     except Exception:  # the first visitor will be told what is wrong
         log.exception("could not get ready ahead of the first visitor")
 

@@ -9,8 +9,8 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from ..metrics.proof import Proof
+from .backstage import PROOF_CHARS, Backstage, Request
 from .status import MODEL, PRIVATE, facts, note, running, told
-from .studio import PROOF_CHARS, Request, Studio
 
 CLAIM = "My mouth follows the sound alone, wherever my head turns."
 INTRODUCTION = """<div class="lead"><h2>Prove it</h2><p>One sentence over four head motions, and
@@ -18,11 +18,11 @@ silence over a fifth. If the mouth follows the sound alone, four curves are one,
 flat.</p></div>"""
 
 
-def build(studio: Studio, identity: gr.Radio) -> None:
+def build(backstage: Backstage, identity: gr.Radio) -> None:
     """Lay out the part inside the Blocks that are being built, and connect its events.
 
     Args:
-        studio: who can be rendered.
+        backstage: who can be rendered.
         identity: whose proof is wanted.
     """
     with gr.Column(elem_classes="mash"):
@@ -52,7 +52,7 @@ def build(studio: Studio, identity: gr.Radio) -> None:
         **PRIVATE,
     )  # fmt: skip
     run = go.click(
-        Prover(studio).prove, [text, identity], [video, info, preview, status], api_name="prove",
+        Prover(backstage).prove, [text, identity], [video, info, preview, status], api_name="prove",
         show_progress="hidden", **MODEL,
     )  # fmt: skip
     run.success(
@@ -69,8 +69,8 @@ def build(studio: Studio, identity: gr.Radio) -> None:
 class Prover:
     """What happens when it is clicked; can be called without a page."""
 
-    def __init__(self, studio: Studio):
-        self.studio = studio
+    def __init__(self, backstage: Backstage):
+        self.backstage = backstage
 
     def prove(
         self,
@@ -92,7 +92,7 @@ class Prover:
         folder = Path(get_upload_folder()) / f"avatar-{secrets.token_hex(8)}"
         preview: str | None = None
         with told():
-            for step in self.studio.prove(Request(text=text, identity=identity or ""), folder):
+            for step in self.backstage.prove(Request(text=text, identity=identity or ""), folder):
                 if isinstance(step, Proof):
                     yield str(step.video.path), _figures(step), preview, _proven(step)
                     return

@@ -10,31 +10,31 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from ..speech import tts
+from .backstage import Backstage, Request, Result
 from .controls import IDLE, Parts, controls, portrait, stage
 from .status import MODEL, PRIVATE, facts, note, running, told
-from .studio import Request, Result, Studio
 from .timeline import PLAYHEAD, timeline
 
 SOURCES = {"tts": "voice", "aligned": "transcript", "recognized": "sound"}
 """What tells when the mouth does what, for people."""
 
 
-def build(studio: Studio, tab: gr.Tab) -> None:
+def build(backstage: Backstage, tab: gr.Tab) -> None:
     """Lay out the tab inside the Blocks that are being built, and connect its events."""
     with gr.Row(elem_classes="speak", equal_height=False):
         with gr.Column(scale=5, min_width=300, elem_classes="left"):
-            left = stage(studio)
+            left = stage(backstage)
         with gr.Column(scale=6, min_width=300, elem_classes="right"):
-            right = controls(studio)
+            right = controls(backstage)
     parts = Parts(**left, **right, timeline=gr.HTML(label="Timeline", js_on_load=PLAYHEAD))
-    _connect(parts, Handlers(studio))
+    _connect(parts, Handlers(backstage))
 
 
 class Handlers:
     """What happens when something is clicked; every method can be called without a page."""
 
-    def __init__(self, studio: Studio):
-        self.studio = studio
+    def __init__(self, backstage: Backstage):
+        self.backstage = backstage
 
     def speak(
         self,
@@ -79,9 +79,9 @@ class Handlers:
                 audio, text or "", clip, voice or tts.DEFAULT_VOICE, rate, pitch,
                 transcript or "", strength, label, identity or "",
             )  # fmt: skip
-            for step in self.studio.perform(request, folder):
+            for step in self.backstage.perform(request, folder):
                 if isinstance(step, Result):
-                    yield _finished(step, request, self.studio, preview)
+                    yield _finished(step, request, self.backstage, preview)
                     return
                 preview = str(step.preview) if step.preview else preview
                 progress((step.done, step.total or None), desc=step.stage, unit="frames")
@@ -108,7 +108,7 @@ class Handlers:
             name and length in seconds of each clip, and whether it is the default.
         """
         with told():
-            person = self.studio.identity(identity)
+            person = self.backstage.identity(identity)
         return [
             {"name": name, "seconds": float(len(clip) / clip.fps), "default": clip.name == default}
             for default in [person.clip().name]
@@ -119,19 +119,19 @@ class Handlers:
         """Style sheet that puts the moving pictures onto the clip chooser."""
         rules = (
             f'.clips label:has([value="{name}"])::before{{background-image:url({url})!important}}'
-            for name, url in self.studio.clip_previews(identity).items()
+            for name, url in self.backstage.clip_previews(identity).items()
         )
         return f"<style>{''.join(rules)}</style>"
 
     def choose_identity(self, identity: str) -> tuple:
         """Show another person: portrait and clips."""
-        person = self.studio.identity(identity)
+        person = self.backstage.identity(identity)
         clips = gr.Radio(choices=list(person.clips), value=person.clip().name)
         return portrait(person), None, clips, self.clip_style(identity)
 
 
-def _finished(result: Result, request: Request, studio: Studio, preview: str | None) -> tuple:
-    speech, person = result.speech, studio.identity(request.identity)
+def _finished(result: Result, request: Request, backstage: Backstage, preview: str | None) -> tuple:
+    speech, person = result.speech, backstage.identity(request.identity)
     seconds = result.frames / float(person.config.fps)
     info = {
         "seconds": round(seconds, 3),
@@ -170,7 +170,7 @@ def _connect(p: Parts, handlers: Handlers) -> None:
     busy = idle[::-1]
 
     def at_rest(identity: str) -> str | None:
-        return portrait(handlers.studio.identity(identity))
+        return portrait(handlers.backstage.identity(identity))
 
     p.generate.click(
         lambda: (*busy, gr.update(visible=False)), None, [*buttons, p.downloads], js=SHOW_STAGE,

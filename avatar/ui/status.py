@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from ..errors import AvatarError
-from .studio import Update
+from .backstage import Update
 
 log = logging.getLogger(__name__)
 

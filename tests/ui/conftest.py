@@ -22,21 +22,21 @@ def uploads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def studio(uploads: Path):
-    from avatar.ui.studio import Studio
+def backstage(uploads: Path):
+    from avatar.ui.backstage import Backstage
 
-    studio = Studio()
-    studio.warm_up()
-    yield studio
-    studio.worker.stop()
+    backstage = Backstage()
+    backstage.warm_up()
+    yield backstage
+    backstage.worker.stop()
 
 
 @pytest.fixture(scope="session")
-def url(studio) -> Iterator[str]:
+def url(backstage) -> Iterator[str]:
     """Address of the served page."""
     from avatar.ui.page import build, launch_options
 
-    demo = build(studio)
+    demo = build(backstage)
     _, address, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options())
     yield address
     demo.close()

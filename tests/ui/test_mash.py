@@ -15,18 +15,18 @@ from avatar.ui.proof import Prover
 
 
 @pytest.fixture
-def handlers(studio) -> Handlers:
-    return Handlers(studio)
+def handlers(backstage) -> Handlers:
+    return Handlers(backstage)
 
 
 @pytest.fixture
-def prover(studio) -> Prover:
-    return Prover(studio)
+def prover(backstage) -> Prover:
+    return Prover(backstage)
 
 
 def test_a_frame_is_shown_as_picture_and_drawing(handlers):
     picture, drawing = handlers.frame("lively", 40.0)
-    mira = handlers.studio.identity()
+    mira = handlers.backstage.identity()
     parts = (getattr(mira.clip("lively"), key)[40] for key in ("keypoints", "irises", "contour"))
     assert np.array_equal(drawing, draw_with_mouth(*parts, mira.config.style))
     assert picture.shape == (512, 512, 3) and picture.std() > 20
@@ -35,7 +35,7 @@ def test_a_frame_is_shown_as_picture_and_drawing(handlers):
 
 
 def test_a_mash_gives_drawings_pictures_and_the_distance(handlers):
-    mouth, head = example(handlers.studio.identity())
+    mouth, head = example(handlers.backstage.identity())
     chosen = mouth.clip.name, mouth.index, head.clip.name, head.index
     *drawings, oracle, rendered, magnified, info, status = handlers.mash(*chosen)
     assert [d.shape for d in drawings] == [(512, 512)] * 3
@@ -63,9 +63,9 @@ def test_one_sentence_over_four_motions_is_one_video(prover):
         (lambda h: h.mash("still", 0, "still", 1e6), "frames 0 to"),
         (lambda h: h.mash("still", 0, "still", 1, 9.0), "strength"),
         (lambda h: h.mash("still", 0, "still", 1, 1.0, "../x"), "no identity"),
-        (lambda h: list(Prover(h.studio).prove("  ")), "nothing to say"),
-        (lambda h: list(Prover(h.studio).prove("?!")), "no words"),
-        (lambda h: list(Prover(h.studio).prove("a" * 201)), "201 characters"),
+        (lambda h: list(Prover(h.backstage).prove("  ")), "nothing to say"),
+        (lambda h: list(Prover(h.backstage).prove("?!")), "no words"),
+        (lambda h: list(Prover(h.backstage).prove("a" * 201)), "201 characters"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence_and_leaves_nothing(
@@ -87,9 +87,9 @@ def test_an_abandoned_proof_leaves_nothing(prover, jobs_left):
 
 
 def test_without_an_oracle_the_tab_says_what_is_missing(handlers, monkeypatch, tmp_path):
-    avatar = handlers.studio.avatar()
+    avatar = handlers.backstage.avatar()
     bare = replace(avatar.identity, folder=tmp_path)
-    monkeypatch.setattr(handlers.studio, "identity", lambda name="": bare)
+    monkeypatch.setattr(handlers.backstage, "identity", lambda name="": bare)
     monkeypatch.setattr(avatar, "identity", bare)
     assert all("update" in str(part) for part in handlers.first_mash("still", 0, "still", 1, ""))
     with pytest.raises(gr.Error, match=r"no oracle \(oracle\.safetensors.*avatar train"):

@@ -20,8 +20,8 @@ def client(url) -> Client:
     return Client(url, verbose=False)
 
 
-def test_the_public_endpoints_and_no_other(studio):
-    dependencies = build(studio).get_config_file()["dependencies"]
+def test_the_public_endpoints_and_no_other(backstage):
+    dependencies = build(backstage).get_config_file()["dependencies"]
     public = {d["api_name"] for d in dependencies if d["api_visibility"] == "public"}
     assert public == {"speak", "voices", "clips", "frame", "mash", "prove"}
 

@@ -14,8 +14,8 @@ from avatar.ui.speak import Handlers
 
 
 @pytest.fixture
-def handlers(studio) -> Handlers:
-    return Handlers(studio)
+def handlers(backstage) -> Handlers:
+    return Handlers(backstage)
 
 
 def test_a_text_gives_pictures_then_the_video_and_its_files(handlers):
@@ -98,7 +98,7 @@ def test_an_abandoned_job_leaves_nothing(handlers, jobs_left):
 
 
 def test_a_bug_is_an_apology_and_a_log_entry(handlers, monkeypatch, caplog):
-    monkeypatch.setattr(handlers.studio, "avatar", lambda name: 1 / 0)
+    monkeypatch.setattr(handlers.backstage, "avatar", lambda name: 1 / 0)
     with pytest.raises(gr.Error, match="Sorry") as caught:
         list(handlers.speak(text="Hi."))
     assert "zero" not in caught.value.message

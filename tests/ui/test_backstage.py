@@ -1,4 +1,4 @@
-"""The studio where a GPU is lent, as on ZeroGPU: by a decorator that forks."""
+"""The backstage where a GPU is lent, as on ZeroGPU: by a decorator that forks."""
 
 import multiprocessing
 import os
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from avatar.ui.studio import Request, Result, Studio, Update, gpu_seconds
+from avatar.ui.backstage import Backstage, Request, Result, Update, gpu_seconds
 
 
 def forked(generator):
@@ -41,20 +41,20 @@ def refused(generator):
     return run
 
 
-def finished(studio: Studio, folder: Path) -> Result:
-    *updates, result = studio.perform(Request(text="Yes."), folder)
+def finished(backstage: Backstage, folder: Path) -> Result:
+    *updates, result = backstage.perform(Request(text="Yes."), folder)
     assert all(isinstance(update, Update) for update in updates)
     return result
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
-def test_a_job_in_a_forked_process(studio, tmp_path, monkeypatch):
+def test_a_job_in_a_forked_process(backstage, tmp_path, monkeypatch):
     import torch
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # pools of threads do not survive a fork
-    forking = Studio(forked)
-    forking.worker = studio.worker
+    forking = Backstage(forked)
+    forking.worker = backstage.worker
     monkeypatch.setattr(forking, "_engine", "torch")
     try:
         result = finished(forking, tmp_path / "job")
@@ -63,13 +63,13 @@ def test_a_job_in_a_forked_process(studio, tmp_path, monkeypatch):
     assert result.video.is_file()
 
 
-def test_without_a_free_gpu_the_cpu_renders(studio, tmp_path, caplog):
-    refusing = Studio(refused)
-    refusing.worker = studio.worker
+def test_without_a_free_gpu_the_cpu_renders(backstage, tmp_path, caplog):
+    refusing = Backstage(refused)
+    refusing.worker = backstage.worker
     result = finished(refusing, tmp_path / "job")
     assert result.video.is_file() and "quota" in caplog.text
 
 
-def test_seconds_on_the_gpu_follow_the_speech(studio, tmp_path):
-    result = finished(studio, tmp_path / "job")
+def test_seconds_on_the_gpu_follow_the_speech(backstage, tmp_path):
+    result = finished(backstage, tmp_path / "job")
     assert 15 <= gpu_seconds("mira", result.speech, Request(text="x"), tmp_path) <= 20

@@ -1,4 +1,4 @@
-"""The studio behind the page: who can be rendered, one job at a time, and what a job leaves."""
+"""Backstage: who can be rendered, one job at a time, and what a job leaves."""
 
 import logging
 import os
@@ -91,7 +91,7 @@ class Result:
     """From the start to the end."""
 
 
-class Studio:
+class Backstage:
     """Every identity that has been asked for, ready to render, and the worker that reads speech.
 
     Args:
