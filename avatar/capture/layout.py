@@ -32,6 +32,8 @@ from ..timing import parse_fps
 HELD_OUT = "test"
 """Takes whose name begins so are never trained on, nor mashed."""
 KEYS = ("landmarks2d", "landmarks3d_canonical", "iris2d", "contour", "head_pose")
+VERDICTS = ("good", "usable", "refuse")
+"""What ``prepare`` says of a film; a capture that says nothing of itself is good."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ class Capture:
             camera = np.asarray(data["camera"]["world_to_camera"], np.float32).reshape(4, 4)
             intrinsics = np.asarray(data["camera"]["K"], np.float32).reshape(3, 3)
             fps = parse_fps(data["fps"])
+            if data.get("verdict", VERDICTS[0]) not in VERDICTS:
+                raise ValueError(f"verdict {data['verdict']!r}")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CaptureError(f"{path} is missing or malformed: {error!r}.") from error
         background = read_image(folder / "background.png")[..., :3]
@@ -95,6 +99,16 @@ class Capture:
         """Who is shown."""
         return self.description.get("subject", self.folder.name)
 
+    @property
+    def verdict(self) -> str:
+        """Whether a person can be learnt from it: one of ``VERDICTS``."""
+        return self.description.get("verdict", VERDICTS[0])
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why the verdict is not better: sentences that say what to film again."""
+        return self.description.get("reasons", [])
+
     def take(self, name: str) -> "Take":
         """One take by name.
 
@@ -122,7 +136,7 @@ class Capture:
         """
         listening, seen = self.listening, [take for take in self.takes if not take.held_out]
         takes = [take for take in seen if take.name in listening] or seen or self.takes
-        faces = [take.arrays["landmarks3d_canonical"][take.silent] for take in takes]
+        faces = [t.arrays["landmarks3d_canonical"][t.silent & t.usable] for t in takes]
         if not any(map(len, faces)):
             raise CaptureError(f"The capture {self.folder} has no silent frame to see a rest face.")
         rest = np.median(np.concatenate(faces), axis=0)
@@ -154,6 +168,19 @@ class Take:
                 return {key: data[key].astype(np.float32) for key in KEYS}
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise CaptureError(f"{path} is missing or malformed: {error}.") from error
+
+    @cached_property
+    def usable(self) -> np.ndarray:
+        """(T,) bool: False where the face is not seen well; keypoints there are made up.
+
+        All True where the take does not say.
+        """
+        frames = len(self.pose)
+        with np.load(self._path(".npz"), allow_pickle=False) as data:
+            usable = data["usable"] if "usable" in data else np.ones(frames, bool)
+        if usable.shape != (frames,) or usable.dtype != bool:
+            raise CaptureError(f"{self._path('.npz')}: usable should be {frames} true or false.")
+        return usable
 
     @cached_property
     def pose(self) -> np.ndarray:

@@ -111,3 +111,35 @@ def test_the_rest_face_is_that_of_silence(tmp_path):
     assert still.silent.all()
     solid = still.arrays["landmarks3d_canonical"]
     assert np.allclose(capture.geometry.canonical, np.median(solid, axis=0))
+
+
+def test_frames_that_are_not_seen_well_make_no_rest_face(tmp_path):
+    folder = make_capture(tmp_path / "c", {"train_a": range(1)})
+    take = Capture.load(folder).take("train_a")
+    assert take.usable.dtype == bool and take.usable.all()
+    usable = take.silent & (np.arange(len(take.pose)) % 2 == 0)
+    path = folder / "takes" / "train_a.npz"
+    broken = take.arrays["landmarks3d_canonical"].copy()
+    broken[~usable] = 1e6
+    arrays = {**np.load(path), "landmarks3d_canonical": broken, "usable": usable}
+    np.savez(path, **arrays)
+    capture = Capture.load(folder)
+    assert np.array_equal(capture.take("train_a").usable, usable)
+    assert np.abs(capture.geometry.canonical).max() < 10
+    np.savez(path, **arrays | {"usable": usable[1:]})
+    with pytest.raises(CaptureError, match="usable should be"):
+        _ = Capture.load(folder).take("train_a").usable
+
+
+def test_what_a_capture_says_of_itself(tmp_path):
+    folder = make_capture(tmp_path / "c", {"train_a": range(1)})
+    assert (Capture.load(folder).verdict, Capture.load(folder).reasons) == ("good", [])
+    path = folder / "capture.json"
+    data = json.loads(path.read_text())
+    path.write_text(json.dumps(data | {"verdict": "refuse", "reasons": ["Too short."]}))
+    assert (Capture.load(folder).verdict, Capture.load(folder).reasons) == (
+        "refuse", ["Too short."],
+    )  # fmt: skip
+    path.write_text(json.dumps(data | {"verdict": "splendid"}))
+    with pytest.raises(CaptureError, match="splendid"):
+        Capture.load(folder)
