@@ -1,14 +1,21 @@
 """What all verbs of the command line share."""
 
 import argparse
+import json
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from .errors import AvatarError
+from .files import replacing
+
+Progress = Callable[[str, int, int], None]
+"""What long work calls often: the stage in a few words for people, how much is done, of how much."""
 
 
 def verb(
@@ -31,6 +38,35 @@ def add_identity(parser: argparse.ArgumentParser, name: str, **options: Any) -> 
     parser.add_argument("--revision", help="commit, tag or branch of the Hub repository")
 
 
+def add_progress(parser: argparse.ArgumentParser) -> None:
+    """The option that ``progress_of`` reads."""
+    parser.add_argument(
+        "--progress", type=Path, metavar="FILE",
+        help="keep in this file, as JSON, how far the work is: stage, done, total, seconds_left",
+    )  # fmt: skip
+
+
+@contextmanager
+def progress_of(options: argparse.Namespace) -> Iterator[Progress]:
+    """What to call with progress: it draws bars, and writes the file of ``--progress`` if asked.
+
+    Use it as ``with progress_of(options) as progress:``.
+    """
+    check_folder(options.progress)
+    bars = ProgressBars()
+    file = ProgressFile(options.progress) if options.progress else None
+
+    def progress(stage: str, done: int, total: int) -> None:
+        bars(stage, done, total)
+        if file:
+            file(stage, done, total)
+
+    try:
+        yield progress
+    finally:
+        bars.close()
+
+
 class ProgressBars:
     """One bar a stage, drawn from ``progress(stage, done, total)`` calls."""
 
@@ -50,6 +86,35 @@ class ProgressBars:
         """End the last bar."""
         if self._bar is not None:
             self._bar.close()
+
+
+class ProgressFile:
+    """How far the work is, as JSON in a file that another program reads again and again.
+
+    It is replaced whole, at most every half second, and at once when a stage starts or ends:
+    ``{"stage": text, "done": int, "total": int, "seconds_left": float | null}``.
+    """
+
+    EVERY_S = 0.5
+
+    def __init__(self, path: Path):
+        self._path = path
+        self._stage: str | None = None
+        self._written = 0.0
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Tell that ``done`` of ``total`` is finished; 0 of 0 where that is not known."""
+        now = time.monotonic()
+        if stage != self._stage:
+            self._stage, self._start, self._done_before = stage, now, done
+        elif now - self._written < self.EVERY_S and not 0 < total <= done:
+            return
+        self._written = now
+        since = done - self._done_before  # what an earlier run had done tells nothing of the speed
+        left = (now - self._start) / since * (total - done) if since > 0 else None
+        state = {"stage": stage, "done": done, "total": total, "seconds_left": left}
+        with replacing(self._path) as temporary:
+            temporary.write_text(json.dumps(state), encoding="utf-8")
 
 
 def check_folder(path: Path | None) -> None:
