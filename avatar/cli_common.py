@@ -15,7 +15,7 @@ from .errors import AvatarError
 from .files import replacing
 
 Progress = Callable[[str, int, int], None]
-"""What long work calls often: the stage in a few words for people, how much is done, of how much."""
+"""What long work calls often: the stage in words for people, how much is done, of how much."""
 
 
 def verb(
