@@ -114,13 +114,15 @@ def open_video(path: str | Path) -> VideoSource:
     if path.stat().st_size == 0:
         raise CaptureError(f"The video {name} is empty.")
     facts, first, hdr = _probe(path)
-    if first is None or not facts.get("duration") or not facts.get("video_fps"):
+    seconds, rate = facts.get("duration"), facts.get("video_fps")
+    text = facts.get("video_codec_name") == "ansi"  # ffmpeg shows text files as films
+    if first is None or text or not seconds or not rate or seconds * rate < 2:
         raise CaptureError(f"{name} is not a video that can be read, or it is damaged.")
     height, width = first.shape[:2]
     if max(height, width) > LARGEST:
         raise CaptureError(f"{name} is {width}x{height}; the largest that is read is {LARGEST}.")
-    fps = _constant(facts["video_fps"])
-    frames = max(round(facts["duration"] * fps), 1)
+    fps = _constant(rate)
+    frames = max(round(seconds * fps), 1)
     return VideoSource(path, width, height, fps, frames, _can_be_heard(path, facts), hdr)
 
 
