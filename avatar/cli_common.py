@@ -79,7 +79,8 @@ class ProgressBars:
         if stage != self._stage:
             self.close()
             self._stage = stage
-            self._bar = tqdm(total=total, desc=stage, disable=not sys.stderr.isatty())
+            hidden = not sys.stderr.isatty()
+            self._bar = tqdm(total=total, initial=done, desc=stage, disable=hidden)
         self._bar.update(done - self._bar.n)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The verbs that train and measure: train, ablate, evaluate, report."""
+"""The verbs that train and measure: train, package, ablate, evaluate, report."""
 
 import argparse
 import logging
@@ -8,12 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .cli_common import add_identity, check_folder, verb
+from .cli_common import add_identity, add_progress, check_folder, progress_of, verb
 
 
 def add_verbs(verbs: Any) -> None:
     """Add them to the parser."""
     _add_train(verbs)
+    _add_package(verbs)
     _add_ablate(verbs)
     _add_evaluate(verbs)
     _add_report(verbs)
@@ -22,17 +23,33 @@ def add_verbs(verbs: Any) -> None:
 def _add_train(verbs: Any) -> None:
     parser = verb(
         verbs, "train", _train,
-        "From a capture to an identity: oracle, synthetic pictures, renderer, bundle, scores. "
-        "Stopped or killed, the same command goes on.",
+        "From a capture to trained networks: oracle, synthetic pictures, renderer; then package "
+        "makes the identity. Stopped or killed, the same command goes on; under torchrun several "
+        "processes share the work.",
     )  # fmt: skip
     parser.add_argument("capture", type=Path, help="folder laid out like a capture")
-    parser.add_argument("--out", type=Path, required=True, help="bundle to write at the end")
     parser.add_argument("--run", type=Path, dest="folder", required=True,
                         help="folder of the run's state; an earlier run there goes on")  # fmt: skip
+    parser.add_argument("--start", metavar="IDENTITY",
+                        help="start from its weights: a name, folder or Hub repository, mira if "
+                        "not given; none: from random weights")  # fmt: skip
+    parser.add_argument("--minutes", type=_minutes,
+                        help="time for the whole training; more of them later go on; "
+                        "if not given, the configuration's steps")  # fmt: skip
+    parser.add_argument("--force", action="store_true",
+                        help="train although the capture's verdict is to refuse it")  # fmt: skip
     parser.add_argument("--config", type=Path, metavar="FILE",
                         help="JSON: a section a stage; what it leaves out is as by default; "
                         "an earlier run's own, if not given")  # fmt: skip
     parser.add_argument("--print-config", action=_PrintConfig, help="print the defaults and exit")
+    add_progress(parser)
+
+
+def _minutes(text: str) -> float:
+    minutes = float(text)
+    if not 0 < minutes < 1e5:
+        raise ValueError
+    return minutes
 
 
 class _PrintConfig(argparse.Action):
@@ -53,14 +70,60 @@ def _train(options: argparse.Namespace) -> dict[str, Any]:
     from .training.pipeline import train
 
     logging.getLogger("avatar").setLevel(logging.INFO)
-    check_folder(options.out)
     wanted = TrainingConfig.read(options.config) if options.config else None
     try:
-        training = train(options.capture, options.folder, options.out, wanted)
+        with progress_of(options) as progress:
+            training = train(
+                options.capture, options.folder, wanted,
+                start=options.start, minutes=options.minutes, force=options.force,
+                progress=progress,
+            )  # fmt: skip
     except KeyboardInterrupt:
         print(f"avatar: what is done stands in {options.folder}", file=sys.stderr)
         raise
+    print(f"{options.folder}: trained for {training['steps']} steps")
+    return training
+
+
+def _add_package(verbs: Any) -> None:
+    parser = verb(
+        verbs, "package", _package,
+        "From a run to an identity: bundle, scores on held-out takes, model card, consent.",
+    )  # fmt: skip
+    parser.add_argument("capture", type=Path, help="folder of the capture that was trained on")
+    parser.add_argument("--run", type=Path, dest="folder", required=True,
+                        help="folder of the run; it need not be done")  # fmt: skip
+    parser.add_argument("--out", type=Path, required=True, help="bundle to write or replace")
+    whose = parser.add_mutually_exclusive_group()
+    whose.add_argument("--consent", type=Path, metavar="FILE",
+                       help="JSON: who can be seen, what they agreed, date, contact")  # fmt: skip
+    whose.add_argument("--synthetic", action="store_true",
+                       help="declare that a computer made the person")  # fmt: skip
+    parser.add_argument("--licence", help="of the weights; if not given, Apache-2.0 for a "
+                        "synthetic person, else only what the consent says")  # fmt: skip
+    parser.add_argument("--push", metavar="ORG/NAME",
+                        help="upload it to this Hub repository, private if new")  # fmt: skip
+    add_progress(parser)
+
+
+def _package(options: argparse.Namespace) -> dict[str, Any]:
+    from .hub import check_push, push_bundle
+    from .training.consent import Consent
+    from .training.package import package
+
+    check_folder(options.out)
+    if options.push:
+        check_push(options.push)
+    consent = Consent.read(options.consent) if options.consent else None
+    with progress_of(options) as progress:
+        training = package(
+            options.capture, options.folder, options.out, consent,
+            synthetic=options.synthetic, licence=options.licence, progress=progress,
+        )  # fmt: skip
     print(f"{options.out}: a bundle after {training['steps']} steps")
+    if options.push:
+        training |= {"pushed": push_bundle(options.out, options.push)}
+        print(f"{training['pushed']}: uploaded")
     return training
 
 

@@ -13,10 +13,10 @@ _LOGGER = logging.getLogger(__name__)
 
 REPO_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 FILES = (
-    "config.json", "renderer.safetensors", "oracle.safetensors", "clips/*.safetensors",
-    "preview.webp", "README.md",
+    "config.json", "renderer.safetensors", "oracle.safetensors", "seen.safetensors",
+    "clips/*.safetensors", "preview.webp", "README.md",
 )  # fmt: skip
-"""All that is fetched of a repository, whatever else it holds; not every bundle has an oracle."""
+"""All that is fetched of a repository, whatever else it holds; not every bundle has all of it."""
 MAX_BYTES = 500_000_000
 """Largest bundle that is fetched; ours is under 25 MB."""
 
@@ -75,6 +75,60 @@ def fetch_file(repo_id: str, name: str, revision: str) -> Path:
             f"The Hub cannot be reached and there is no copy of {name} of {repo_id} on this "
             "machine; try again later."
         ) from error
+
+
+def push_bundle(folder: Path, repo_id: str) -> str:
+    """Upload a bundle, in one commit, to a model repository; a new one is private.
+
+    A face is shown to others only when its owner makes the repository public, on its page.
+
+    Args:
+        folder: the bundle.
+        repo_id: "org/name".
+
+    Returns:
+        The address of the commit.
+
+    Raises:
+        BundleError: without a login, the right to write there, or a network.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, HTTPError
+
+    api, kept = HfApi(), f"the bundle stands in {folder}"
+    try:
+        api.create_repo(repo_id, private=True, exist_ok=True)
+        commit = api.upload_folder(
+            repo_id=repo_id, folder_path=folder, allow_patterns=list(FILES),
+            commit_message="Identity bundle",
+        )  # fmt: skip
+        return commit.commit_url
+    except HfHubHTTPError as error:
+        status = error.response.status_code
+        refusals = {401: "your login is not valid", 403: "your login may not write there"}
+        reason = refusals.get(status, f"the Hub answers {status}")
+        raise BundleError(f"{repo_id} could not be uploaded: {reason}; {kept}.") from error
+    except (HTTPError, OSError) as error:
+        raise BundleError(
+            f"{repo_id} could not be uploaded: the Hub cannot be reached; {kept}."
+        ) from error
+
+
+def check_push(repo_id: str) -> None:
+    """Before minutes of work: is this a repository's name, and is someone logged in?
+
+    Raises:
+        BundleError: if not, saying what to do.
+    """
+    from huggingface_hub import get_token
+
+    if not REPO_ID.fullmatch(repo_id):
+        raise BundleError(f"{repo_id!r} is no repository of the Hub: give org/name.")
+    if get_token() is None:
+        raise BundleError(
+            "To upload, log in to the Hub first: `hf auth login`, or set HF_TOKEN to a token that "
+            "may write."
+        )
 
 
 @contextmanager

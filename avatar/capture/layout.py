@@ -132,13 +132,17 @@ class Capture:
         """The person's rest face, which is the median of the silent frames, and the camera.
 
         Listening takes are silent throughout; without any, the pauses of all takes count but,
-        where there are others, of those held out.
+        where there are others, of those held out; without a pause, all frames.
         """
         listening, seen = self.listening, [take for take in self.takes if not take.held_out]
         takes = [take for take in seen if take.name in listening] or seen or self.takes
-        faces = [t.arrays["landmarks3d_canonical"][t.silent & t.usable] for t in takes]
+        pauses = any((take.silent & take.usable).any() for take in takes)
+        faces = [
+            t.arrays["landmarks3d_canonical"][t.usable & t.silent if pauses else t.usable]
+            for t in takes
+        ]
         if not any(map(len, faces)):
-            raise CaptureError(f"The capture {self.folder} has no silent frame to see a rest face.")
+            raise CaptureError(f"The capture {self.folder} has no frame to see a rest face in.")
         rest = np.median(np.concatenate(faces), axis=0)
         return FaceGeometry(rest.astype(np.float32), self.intrinsics)
 
@@ -228,6 +232,12 @@ class Take:
         """Frames whose head picture is at hand, in order."""
         folder = self.capture.folder / "frames" / self.name
         return sorted(int(path.stem) for path in folder.glob("*.webp") if path.stem.isdecimal())
+
+    @property
+    def magnified(self) -> set[int]:
+        """Frames whose magnified mouth box is at hand."""
+        folder = self.capture.folder / "mouth" / self.name
+        return {int(path.stem) for path in folder.glob("*.webp") if path.stem.isdecimal()}
 
     def head(self, frame: int) -> np.ndarray:
         """(512, 512, 4) uint8 RGBA of one rendered frame.

@@ -26,6 +26,8 @@ class Augmentation:
 
     pairs_per_frame: int = 10
     """Mashed pairs for every rendered frame."""
+    most: int = 20_000
+    """Pairs at most, however many frames: each takes 0.2 MB of disk."""
     furthest: float = 45.0
     """Degrees that the heads of a pair may be apart: far ones show the oracle's mistakes."""
     jittered: float = 0.5
@@ -35,8 +37,8 @@ class Augmentation:
     seed: int = 0
 
     def __post_init__(self):
-        if self.pairs_per_frame < 1:
-            raise ValueError(f"expected at least 1 pair a frame, got {self.pairs_per_frame}")
+        if self.pairs_per_frame < 1 or self.most < 1:
+            raise ValueError(f"expected at least 1 pair, got {self}")
         if not 0 <= self.weakest <= self.strongest:
             raise ValueError(f"expected 0 <= weakest <= strongest, got {self}")
 
@@ -60,24 +62,25 @@ class Pairs:
         return len(self.distance)
 
 
-def draw_pairs(capture: Capture, frames: int, config: Augmentation) -> Pairs:
+def draw_pairs(capture: Capture, wanted: int, config: Augmentation) -> Pairs:
     """Draw pairs of frames uniformly from the train takes, rendered or not, with a seed.
 
     Args:
-        capture: takes named ``test*`` are never touched.
-        frames: how many frames are rendered.
-        config: how many pairs each, how far apart, how strong.
+        capture: takes named ``test*`` are never touched, nor are frames that are not usable.
+        wanted: how many pairs.
+        config: how far apart, how strong.
 
     Raises:
         AvatarError: if heads are hardly ever that near to each other.
     """
     takes = train_takes(capture)
     random = np.random.default_rng(config.seed)
-    lengths = [min(len(take.pose), len(take_features(take))) for take in takes]
-    of_take = np.repeat(np.arange(len(takes)), lengths)
-    of_frame = np.concatenate([np.arange(length) for length in lengths])
-    pose = np.concatenate([take.pose[:n] for take, n in zip(takes, lengths, strict=True)])
-    wanted = config.pairs_per_frame * frames
+    frames = [np.flatnonzero(take.usable[: len(take_features(take))]) for take in takes]
+    of_take = np.repeat(np.arange(len(takes)), [len(part) for part in frames])
+    of_frame = np.concatenate(frames)
+    pose = np.concatenate([take.pose[part] for take, part in zip(takes, frames, strict=True)])
+    if not len(of_frame):
+        raise AvatarError(f"The capture {capture.folder} has no train frame that is usable.")
     i, j = random.integers(len(of_take), size=(2, 4 * wanted))
     distance = pose_distance(pose[i], pose[j])
     near = np.flatnonzero(distance <= config.furthest)[:wanted]
@@ -98,23 +101,22 @@ def draw_pairs(capture: Capture, frames: int, config: Augmentation) -> Pairs:
 
 def classical(sample: Sample, box: Box, random: np.random.Generator) -> Sample:
     """Rotate, scale and shift a frame with its drawing, by the same amount for both pictures."""
-    size = sample.head.shape[0]
+    head, mouth = sample.pictures()
+    size = head.shape[0]
     turn, scale = random.uniform(-TURN, TURN), 1 + random.uniform(-SCALE, SCALE)
     matrix = np.vstack([cv2.getRotationMatrix2D((size / 2, size / 2), turn, scale), (0, 0, 1)])
     matrix[:2, 2] += random.uniform(-SHIFT, SHIFT, 2)
     x, y, w, h = box
-    across, down = sample.mouth.shape[1] / w, sample.mouth.shape[0] / h
+    across, down = mouth.shape[1] / w, mouth.shape[0] / h
     magnify = np.array([(across, 0, -x * across), (0, down, -y * down), (0, 0, 1)])
     points = {
         name: (getattr(sample, name) @ matrix[:2, :2].T + matrix[:2, 2]).astype(np.float32)
         for name in ("keypoints", "irises", "contour")
     }
-    return replace(
-        sample,
-        **points,
-        head=_warped(sample.head, matrix),
-        mouth=_warped(sample.mouth, magnify @ matrix @ np.linalg.inv(magnify)),
-    )
+    moved = (
+        _warped(head, matrix), _warped(mouth, magnify @ matrix @ np.linalg.inv(magnify))
+    )  # fmt: skip
+    return replace(sample, **points, pictures=lambda: moved)
 
 
 def _warped(picture: np.ndarray, matrix: np.ndarray) -> np.ndarray:

@@ -1,10 +1,12 @@
 """Head-motion clips for a bundle, chosen from a capture's takes by how much the head moves."""
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
 from ..capture.layout import Capture, Take
+from ..errors import CaptureError
 from ..face.clip import Clip
 from ..face.keypoints import EYES, LEFT_EYE, NOSE, RIGHT_EYE
 from ..face.pose import damp, project
@@ -15,6 +17,8 @@ SECONDS = 15
 """Length of each clip, where a take is that long."""
 STRIDE_S = 1
 """Candidates begin this far apart."""
+MIN_FRAMES = 10
+"""Frames of a clip at least."""
 STILLNESS = 0.2
 """Share of the head's motion that the still clip keeps."""
 
@@ -22,27 +26,56 @@ STILLNESS = 0.2
 def choose_clips(capture: Capture) -> list[Clip]:
     """The clips still, gentle, lively and, where someone listens, listening.
 
+    A short film gives shorter clips, and one that has but one stretch to show no lively one. No
+    clip goes over frames that are not usable.
+
     Raises:
-        CaptureError: if there is no train take.
+        CaptureError: if there is no train take, or the face is hardly ever seen.
     """
     takes = train_takes(capture)
-    length = min(round(SECONDS * capture.fps), max(len(take.pose) for take in takes))
-    silent = capture.listening
+    longest = max((stop - start for take in takes for start, stop in _runs(take)), default=0)
+    length = min(round(SECONDS * capture.fps), longest)
+    if length < MIN_FRAMES:
+        raise CaptureError(
+            f"The capture {capture.folder} has no stretch of {MIN_FRAMES} usable train frames."
+        )
     speaking, listening = [], []
     for take in takes:
-        for start in range(0, len(take.pose) - length + 1, round(STRIDE_S * capture.fps)):
-            candidate = (_motion(take, start, length), take.name, start)
-            (listening if take.name in silent else speaking).append(candidate)
+        pool = listening if take.name in capture.listening else speaking
+        pool += [_Stretch(_motion(take, s, length), take.name, s) for s in _starts(take, length)]
     speaking = sorted(speaking or listening)
-    picks = {"gentle": speaking[0], "lively": speaking[-1]}
+    gentle, lively = speaking[0], speaking[-1]
+    picks = {"gentle": gentle}
+    if lively.take != gentle.take or abs(lively.start - gentle.start) >= length / 2:
+        picks["lively"] = lively
     if listening:
         picks["listening"] = sorted(listening)[len(listening) // 2]
     clips = [
-        _clip(capture.take(take), name, start, start + length)
-        for name, (_, take, start) in picks.items()
+        _clip(capture.take(pick.take), name, pick.start, pick.start + length)
+        for name, pick in picks.items()
     ]
-    _, name, start = speaking[0]
-    return [_still(capture.take(name), start, start + length), *clips]
+    return [_still(capture.take(gentle.take), gentle.start, gentle.start + length), *clips]
+
+
+class _Stretch(NamedTuple):
+    """A candidate; the calmest comes first."""
+
+    motion: float
+    take: str
+    start: int
+
+
+def _runs(take: Take) -> list[tuple[int, int]]:
+    """First frames and ends of the stretches that are usable throughout."""
+    edges = np.diff(np.concatenate([[0], take.usable.astype(int), [0]]))
+    starts, stops = (np.flatnonzero(edges == change).tolist() for change in (1, -1))
+    return list(zip(starts, stops, strict=True))
+
+
+def _starts(take: Take, length: int) -> list[int]:
+    """Where candidates begin."""
+    stride = round(STRIDE_S * take.capture.fps)
+    return [s for start, stop in _runs(take) for s in range(start, stop - length + 1, stride)]
 
 
 def _clip(take: Take, name: str, start: int, stop: int) -> Clip:

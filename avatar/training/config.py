@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import AvatarError
 from ..files import replacing
+from ..identity import Identity
 from ..nets.oracle import OracleConfig
 from ..nets.renderer import RendererConfig
 from .augment import Augmentation
@@ -19,7 +20,11 @@ FILE = "config.json"
 LEFT_OUT = ("mouth_box", "k", "mouth_decoder", "classical")
 """What no file may change: the capture and its features decide two, ablations the others."""
 FREE = ("log_every", "sample_every", "save_every")
-"""What may change while a run goes on, beside steps that grow."""
+"""What may change while a run goes on."""
+GROWS = ("steps", "minutes")
+"""What may grow while a run goes on."""
+NOBODY = "none"
+"""Where a training starts that starts from random weights."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +45,44 @@ class RendererStage:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """A section a stage, in their order."""
+    """Where from, how long, and a section a stage, in their order."""
 
+    start: str = "mira"
+    """The identity to start from: a name, folder or Hub repository; "none": random weights."""
+    minutes: float = 0.0
+    """Time for the whole training, divided over its stages; 0: the steps count."""
     oracle: OracleStage = field(default_factory=OracleStage)
     synthetic: Augmentation = field(default_factory=Augmentation)
     renderer: RendererStage = field(default_factory=RendererStage)
+
+    def __post_init__(self):
+        if not 0 <= self.minutes:
+            raise ValueError(f"expected minutes above 0, got {self.minutes:g}")
+
+    def fitted(self, start: Identity | None) -> "TrainingConfig":
+        """With the networks of the identity to start from, whose weights have to fit.
+
+        Raises:
+            AvatarError: if other networks are asked for.
+        """
+        config = self
+        if start is not None:
+            config = config._with_network("renderer", start.config.network)
+            if start.has_oracle:
+                config = config._with_network("oracle", start.config.oracle)
+        return config
+
+    def _with_network(self, stage: str, network: Any) -> "TrainingConfig":
+        section, default = getattr(self, stage), getattr(type(self)(), stage)
+        asked, plain, given = (
+            _without(asdict(part), LEFT_OUT) for part in (section.network, default.network, network)
+        )
+        if asked not in (plain, given):
+            raise AvatarError(
+                f"The {stage}'s network is that of {self.start}, where the training starts: leave "
+                "it out of the configuration, or use --start none."
+            )
+        return replace(self, **{stage: replace(section, network=network)})
 
     def to_json(self) -> str:
         """What ``read`` reads."""
@@ -64,36 +102,44 @@ class TrainingConfig:
         return _changed(cls(), values, path.name)
 
 
-def settle(run: Path, wanted: TrainingConfig | None) -> TrainingConfig:
-    """What a run is trained by: what it was begun with, and it is written down if that is now.
+def begun(run: Path) -> TrainingConfig | None:
+    """What a run was begun with, None where none was.
+
+    Raises:
+        AvatarError: if its file is damaged.
+    """
+    path = run / FILE
+    return TrainingConfig.read(path) if path.exists() else None
+
+
+def settle(run: Path, config: TrainingConfig) -> None:
+    """Write down what a run is trained by.
 
     Args:
         run: folder of the run, made if need be.
-        wanted: what is asked for; None: as it was begun, or the defaults.
+        config: what is asked for, see ``fitted``.
 
     Raises:
-        AvatarError: if the run was begun with other values; steps may grow.
+        AvatarError: if the run was begun with other values; steps and minutes may grow.
     """
-    path = run / FILE
-    begun = TrainingConfig.read(path) if path.exists() else None
-    config = wanted or begun or TrainingConfig()
-    if begun is not None:
-        _check_goes_on(begun, config, run)
+    before = begun(run)
+    if before is not None:
+        _check_goes_on(before, config, run)
     run.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
+    with replacing(run / FILE) as temporary:
         temporary.write_text(config.to_json() + "\n", encoding="utf-8")
-    return config
 
 
 def _check_goes_on(begun: TrainingConfig, config: TrainingConfig, run: Path) -> None:
-    before, after = (_flat(asdict(part)) for part in (begun, config))
+    before, after = (_flat(_without(asdict(part), LEFT_OUT)) for part in (begun, config))
     for key, value in after.items():
         last = key.rpartition(".")[2]
-        grows = last == "steps" and value > before[key]
+        grows = last in GROWS and value > before[key]
         if value != before[key] and not grows and last not in FREE:
             raise AvatarError(
                 f"The run in {run} was begun with {key} = {json.dumps(before[key])}, not "
-                f"{json.dumps(value)}: only steps may grow; choose another --run folder."
+                f"{json.dumps(value)}: only steps and minutes may grow; choose another --run "
+                "folder."
             )
 
 

@@ -1,10 +1,9 @@
 """Training samples: what a frame looks like, what is said in it, and how it is drawn."""
 
 import logging
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import cv2
 import numpy as np
@@ -22,7 +21,11 @@ from ..speech.visemes import windows
 log = logging.getLogger(__name__)
 
 VISEMES = Visemes()
+KEPT = 200
+"""Frames that stay decoded, 1.6 MB each: a short film whole, of a long one what was seen last."""
 Box = tuple[int, int, int, int]
+Pictures = tuple[np.ndarray, np.ndarray]
+"""Head and magnified mouth box, each (512, 512, 3) uint8 RGB."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,8 @@ class Sample:
     """(M, 2) float32 px."""
     window: np.ndarray
     """(frames, k) float32 speech features."""
-    head: np.ndarray
-    """(512, 512, 3) uint8 RGB."""
-    mouth: np.ndarray
-    """(512, 512, 3) uint8 RGB, the mouth box magnified."""
+    pictures: Callable[[], Pictures]
+    """Decodes the frame: thousands of them do not fit in memory."""
 
 
 def train_takes(capture: Capture) -> list[Take]:
@@ -71,37 +72,43 @@ def take_features(take: Take, features: Features = VISEMES) -> np.ndarray:
 
 
 def load_samples(take: Take, window: int, features: Features = VISEMES) -> list[Sample]:
-    """Decode every rendered frame of a take that has a mouth picture."""
+    """Every rendered frame of a take that has a mouth picture and is fit for use."""
     said = windows(take_features(take, features), window, features.silence)
-    arrays = take.arrays
-
-    def load(frame: int) -> Sample | None:
-        try:
-            mouth = take.mouth_over_background(frame)
-            if mouth is None or frame >= min(len(said), len(arrays["contour"])):
-                return None
-            head = take.head_over_background(frame)
-        except CaptureError as error:
-            log.warning("left out: %s", error)
-            return None
-        return Sample(
+    arrays, magnified, length = take.arrays, take.magnified, min(len(said), len(take.pose))
+    return [
+        Sample(
             take.name, frame, arrays["landmarks2d"][frame], arrays["iris2d"][frame],
-            arrays["contour"][frame], said[frame], head, mouth,
-        )  # fmt: skip
+            arrays["contour"][frame], said[frame], partial(true_pictures, take, frame),
+        )
+        for frame in take.rendered
+        if frame < length and frame in magnified and take.usable[frame]
+    ]  # fmt: skip
 
-    with ThreadPoolExecutor() as pool:
-        return [sample for sample in pool.map(load, take.rendered) if sample is not None]
+
+@lru_cache(maxsize=KEPT)
+def true_pictures(take: Take, frame: int) -> Pictures:
+    """Decode a rendered frame.
+
+    Raises:
+        CaptureError: if a picture is missing or damaged.
+    """
+    mouth = take.mouth_over_background(frame)
+    if mouth is None:
+        raise CaptureError(f"Frame {frame} of {take.name} has no mouth picture.")
+    return take.head_over_background(frame), mouth
 
 
 def load_capture(capture: Capture, window: int, features: Features = VISEMES) -> list[Sample]:
-    """All rendered train frames, decoded: about 1.6 MB a frame.
+    """All rendered train frames; each is decoded when it is asked for.
 
     Raises:
-        CaptureError: if no train take has a rendered frame.
+        CaptureError: if no train take has a rendered frame that is fit for use.
     """
     samples = [s for take in train_takes(capture) for s in load_samples(take, window, features)]
     if not samples:
-        raise CaptureError(f"The capture {capture.folder} has no rendered train frame.")
+        raise CaptureError(
+            f"The capture {capture.folder} has no rendered train frame with a mouth picture."
+        )
     return samples
 
 
@@ -127,12 +134,13 @@ def pictures_item(sample: Sample, box: Box) -> dict[str, Tensor]:
     """head, mouth (3, 512, 512) uint8; head_lips, mouth_lips (1, 512, 512) uint8: 255 on and
     around the lips, where the loss looks closest."""
     x, y, w, h = box
-    lips, size = sample.keypoints[list(MOUTH)], sample.mouth.shape[1]
+    head, mouth = sample.pictures()
+    lips, size = sample.keypoints[list(MOUTH)], mouth.shape[1]
     magnified = (lips - (x, y)) * (size / w, size / h)
     return {
-        "head": torch.from_numpy(sample.head).permute(2, 0, 1),
-        "mouth": torch.from_numpy(sample.mouth).permute(2, 0, 1),
-        "head_lips": _lip_mask(lips, sample.head.shape[1]),
+        "head": torch.from_numpy(head).permute(2, 0, 1),
+        "mouth": torch.from_numpy(mouth).permute(2, 0, 1),
+        "head_lips": _lip_mask(lips, head.shape[1]),
         "mouth_lips": _lip_mask(magnified, size),
     }
 

@@ -34,20 +34,18 @@ class LossWeights:
 class PictureLoss:
     """The losses of one picture, head or mouth, and its discriminator."""
 
-    def __init__(
-        self, name: str, weights: LossWeights, vgg: Perceptual | None, condition: int = 0
-    ):
+    def __init__(self, name: str, weights: LossWeights, condition: int = 0):
         """Make the discriminator.
 
         Args:
             name: of the picture.
             weights: what the terms count.
-            vgg: the perceptual loss; None: the discriminator's features take its place (G18).
             condition: channels of the drawing that the discriminator sees too; 0: none (G19).
         """
         self.name, self.weights, self.conditional = name, weights, bool(condition)
         self.discriminator = PatchDiscriminator(3 + condition, weights.width)
-        self.vgg = vgg
+        self.vgg: Perceptual | None = None
+        """The perceptual loss; None: the discriminator's features take its place (G18)."""
 
     @property
     def networks(self) -> dict[str, nn.Module]:

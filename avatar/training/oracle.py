@@ -14,9 +14,9 @@ from ..errors import AvatarError
 from ..face.drawing import DrawingStyle
 from ..nets.oracle import Oracle, OracleConfig
 from ..nets.pixels import signed, unit
-from .dataset import Sample, collate, grid, oracle_drawings, pictures_item
+from .course import Course
+from .dataset import Sample, grid, oracle_drawings, pictures_item
 from .losses import LossWeights, PictureLoss
-from .perceptual import load_perceptual
 from .pictures import PictureSchedule, PictureTrainer
 
 PARTS = ("mouth", "head")
@@ -42,23 +42,26 @@ class OracleTrainer(PictureTrainer):
         training: OracleTraining,
         config: OracleConfig,
         mouth_weights: Path | None = None,
+        start: Oracle | None = None,
     ):
         """Make the run; see ``PictureTrainer``.
 
         Args:
             part: "mouth", "head", or, to compare with, "whole": the head network draws all.
-            samples: rendered frames, decoded.
+            samples: rendered frames.
             run: folder of the run.
             training: how.
             config: what the oracle is built of.
             mouth_weights: of the trained mouth network; the head needs them.
+            start: one of the same build, to begin with instead of random weights.
         """
         torch.manual_seed(training.schedule.seed)
         self.oracle, self.part, self.data = Oracle(config), part, samples
         self.picture = "mouth" if part == "mouth" else "head"
+        if start is not None:
+            self.oracle.load_state_dict(start.state_dict())
         condition = 1 if part == "mouth" else 3
-        vgg = load_perceptual() if training.weights.features else None
-        losses = [PictureLoss(self.picture, training.weights, vgg, condition)]
+        losses = [PictureLoss(self.picture, training.weights, condition)]
         if part == "head":
             if mouth_weights is None:
                 raise AvatarError("The oracle's head is trained after its mouth.")
@@ -68,11 +71,9 @@ class OracleTrainer(PictureTrainer):
         super().__init__(run, training.schedule, networks, losses, description)
         self.oracle.mouth.to(self.device)
 
-    def batch(self, step: int) -> dict[str, Tensor]:
-        """Frames drawn at random."""
-        random = np.random.default_rng((self.schedule.seed, step))
-        picks = random.integers(len(self.data), size=self.schedule.batch)
-        return collate([self._item(self.data[i]) for i in picks])
+    def draw(self, random: np.random.Generator) -> dict[str, Tensor]:
+        """A frame at random."""
+        return self._item(self.data[int(random.integers(len(self.data)))])
 
     def train_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Improve the network, and its adversary once that has joined."""
@@ -112,16 +113,18 @@ def train_oracle(
     run: Path,
     training: OracleTraining,
     config: OracleConfig,
-    later: dict[str, float] | None = None,
+    start: Oracle | None = None,
+    course: Course | None = None,
 ) -> list[OracleTrainer]:
     """Train both networks, each going on where an earlier run stopped.
 
     Args:
-        samples: rendered frames, decoded.
+        samples: rendered frames.
         run: folder of both runs.
         training: how.
         config: what the oracle is built of.
-        later: by part, what comes after it, counted in its steps: for the time left.
+        start: one of the same build, to begin with instead of random weights.
+        course: of the whole training, which has the stages "mouth" and "head".
 
     Returns:
         The runs of mouth and head, done.
@@ -129,9 +132,11 @@ def train_oracle(
     done: list[OracleTrainer] = []
     for part in PARTS:
         mouth = done[0].weights_path if done else None
-        trainer = OracleTrainer(part, samples, run / part, training, config, mouth)
-        trainer.later = (later or {}).get(part, 0.0)
-        trainer.train()
+        trainer = OracleTrainer(part, samples, run / part, training, config, mouth, start)
+        if course:
+            trainer.train(*course.of(part))
+        else:
+            trainer.train()
         done.append(trainer)
     return done
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from ..files import replacing
 
@@ -59,17 +58,3 @@ class Records:
             kept = [n + rest for n, rest in rows if n == "step" or int(n) <= step]
             with replacing(self.path) as temporary:
                 temporary.write_text("".join(kept), encoding="utf-8")
-
-
-def time_left(bar: tqdm, later: float) -> dict[str, str]:
-    """How long this stage and those after it will take at this stage's pace, for the bar.
-
-    Args:
-        bar: of this stage.
-        later: what comes after it, counted in its steps; 0: nothing to tell beyond the bar.
-    """
-    done = bar.n - bar.initial
-    if not done or not later:
-        return {}
-    seconds = (bar.total - bar.n + later) * bar.format_dict["elapsed"] / done
-    return {"whole": tqdm.format_interval(seconds)}

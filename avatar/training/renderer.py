@@ -8,10 +8,10 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from ..errors import AvatarError
@@ -19,9 +19,8 @@ from ..face.drawing import DrawingStyle
 from ..nets.pixels import signed, unit
 from ..nets.renderer import Renderer, RendererConfig
 from .augment import classical
-from .dataset import Sample, collate, grid, renderer_item
+from .dataset import Sample, grid, renderer_item
 from .losses import LossWeights, PictureLoss
-from .perceptual import load_perceptual
 from .pictures import PictureSchedule, PictureTrainer
 
 log = logging.getLogger(__name__)
@@ -70,12 +69,12 @@ class RendererTrainer(PictureTrainer):
         run: Path,
         training: RendererTraining,
         config: RendererConfig,
-        start: Path | None = None,
+        start: dict[str, Tensor] | None = None,
     ):
         """Make the run; see ``PictureTrainer``.
 
         Args:
-            real: rendered frames, decoded.
+            real: rendered frames.
             synthetic: mashed ones; may be empty where the ratio is 0.
             run: folder of the run.
             training: how.
@@ -95,25 +94,34 @@ class RendererTrainer(PictureTrainer):
             said = np.stack([sample.window for sample in real])
             renderer.audio_encoder.standardise(torch.from_numpy(said))
         else:
-            renderer.load_state_dict(load_file(start))
-        vgg = load_perceptual() if training.weights.features else None
+            renderer.load_state_dict(start)
         losses = [
-            PictureLoss("head", training.weights, vgg, condition=1),
-            PictureLoss("mouth", training.weights, vgg),
+            PictureLoss("head", training.weights, condition=1),
+            PictureLoss("mouth", training.weights),
         ]
-        description = {"network": config.to_dict(), "training": asdict(training)}
-        del description["training"]["schedule"]
-        super().__init__(run, training.schedule, {"renderer": renderer}, losses, description)
+        networks = {"renderer": renderer}
+        super().__init__(run, training.schedule, networks, losses, self._description())
 
-    def batch(self, step: int) -> dict[str, Tensor]:
-        """Samples drawn at random, synthetic ones by their share."""
-        random = np.random.default_rng((self.schedule.seed, step))
-        return collate([self._draw(random) for _ in range(self.schedule.batch)])
+    def _description(self) -> dict[str, Any]:
+        """All but what a run that goes on may change: how long, and with what pictures."""
+        training = asdict(self.training)
+        del training["schedule"], training["synthetic_ratio"]
+        return {"network": self.config.to_dict(), "training": training}
+
+    def draw(self, random: np.random.Generator) -> dict[str, Tensor]:
+        """A sample at random, synthetic by their share, whose features are not quite exact."""
+        synthetic = random.random() < self.training.synthetic_ratio
+        pool = self.synthetic if synthetic else self.real
+        sample = pool[int(random.integers(len(pool)))]
+        if self.training.classical:
+            sample = classical(sample, self.config.mouth_box, random)
+        item = self._item(sample)
+        noise = random.standard_normal(item["window"].shape, np.float32)
+        return item | {"window": item["window"] + self.training.feature_noise * noise}
 
     def train_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Improve renderer and discriminators; by turns, the mouth decoder alone."""
         drawing, window = unit(batch["drawing"]), batch["window"]
-        window = window + self.training.feature_noise * torch.randn_like(window)
         renderer, seen = self.networks["renderer"], drawing.expand(-1, 3, -1, -1)
         with self.autocast():
             if self._mouth_alone():
@@ -137,14 +145,6 @@ class RendererTrainer(PictureTrainer):
             pictures = (signed(item["head"]), head[0].cpu(), signed(item["mouth"]), mouth[0].cpu())
             columns.append(pictures)
         return grid(columns)
-
-    def _draw(self, random: np.random.Generator) -> dict[str, Tensor]:
-        synthetic = random.random() < self.training.synthetic_ratio
-        pool = self.synthetic if synthetic else self.real
-        sample = pool[int(random.integers(len(pool)))]
-        if self.training.classical:
-            sample = classical(sample, self.config.mouth_box, random)
-        return self._item(sample)
 
     def _item(self, sample: Sample) -> dict[str, Tensor]:
         return renderer_item(sample, self.config.mouth_box, DrawingStyle())

@@ -63,11 +63,20 @@ def read_state(folder: Path, device: torch.device) -> tuple[dict[str, Any], dict
     Raises:
         OSError, ValueError, SafetensorError: if it is damaged.
     """
-    facts = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+    facts = read_facts(folder)
     tensors: dict[str, Tensor] = {}
     for shard in sorted(folder.glob("*.safetensors")):
         tensors |= load_file(shard, device=str(device))
     return facts, tensors
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """The facts alone.
+
+    Raises:
+        OSError, ValueError: if they are damaged.
+    """
+    return json.loads((folder / "state.json").read_text(encoding="utf-8"))
 
 
 def forget_unfinished(run: Path) -> None:

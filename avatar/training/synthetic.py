@@ -7,10 +7,10 @@ the mashed keypoints, and where all that came from) and ``head/`` and ``mouth/``
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
-from functools import cached_property
+from dataclasses import asdict
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
-from tqdm import tqdm
 
 from ..capture.layout import Capture
 from ..errors import AvatarError
@@ -30,9 +29,10 @@ from ..nets.oracle import Oracle
 from ..nets.pixels import to_bytes, unit
 from ..speech.features import Features, blend
 from ..speech.visemes import windows
+from . import distributed
 from .augment import Augmentation, Pairs, draw_pairs
-from .dataset import VISEMES, Sample, collate, oracle_drawings, take_features
-from .records import time_left
+from .dataset import VISEMES, Pictures, Sample, collate, oracle_drawings, take_features
+from .stopping import Stopping
 
 log = logging.getLogger(__name__)
 
@@ -73,9 +73,7 @@ class SyntheticSamples(Sequence[Sample]):
         return len(self.pairs)
 
     def __getitem__(self, index: int) -> Sample:
-        head, mouth = map(_read_picture, _paths(self.folder, index))
-        drawn = self._takes.sample(self.pairs, index, self.keypoints[index])
-        return replace(drawn, head=head, mouth=mouth)
+        return self._takes.sample(self.pairs, index, self.keypoints[index], self.folder)
 
 
 class _TakeData:
@@ -111,15 +109,14 @@ class _TakeData:
             self.geometry, strength=float(pairs.strength[index]),
         ).keypoints  # fmt: skip
 
-    def sample(self, pairs: Pairs, index: int, keypoints: np.ndarray) -> Sample:
-        """The pair without its pictures."""
+    def sample(self, pairs: Pairs, index: int, keypoints: np.ndarray, folder: Path) -> Sample:
+        """The pair, whose pictures are or will be in a folder."""
         j, head = pairs.frame_j[index], self.takes[pairs.take_j[index]]
         window = self.said[pairs.take_i[index]][pairs.frame_i[index]]
         window = blend(window, self.silence, float(pairs.strength[index]))
-        blank = np.zeros((1, 1, 3), np.uint8)
         return Sample(
             head.name, int(j), keypoints, head.arrays["iris2d"][j], head.arrays["contour"][j],
-            window, blank, blank,
+            window, partial(_read_pictures, folder, index),
         )  # fmt: skip
 
 
@@ -127,55 +124,67 @@ def make_synthetic(
     capture: Capture,
     oracle: Oracle,
     folder: Path,
-    frames: int,
+    count: int,
     config: Augmentation,
-    later: float = 0.0,
+    progress: Callable[[float], None] | None = None,
 ) -> Path:
     """Draw pairs and let the oracle draw them; goes on where an earlier run stopped.
+
+    Several processes share the work.
 
     Args:
         capture: whose train takes are mashed.
         oracle: trained, in evaluation mode.
         folder: where the table and the pictures go.
-        frames: how many frames are rendered; more or fewer of them later change no pairs.
+        count: how many pairs; where the folder has pairs already, those stay.
         config: how pairs are drawn.
-        later: what comes after, counted in pairs: for the time left that is shown.
+        progress: told the share of the pictures that are drawn, 0 to 1.
 
     Raises:
         AvatarError: if the folder holds the pairs of another oracle or another drawing of pairs,
             or a picture cannot be written.
+        KeyboardInterrupt: after Ctrl-C or SIGTERM, between two pictures.
     """
-    for kind in KINDS:
-        (folder / kind).mkdir(parents=True, exist_ok=True)
-    facts = asdict(config) | {
-        "subject": capture.subject,
-        "oracle": _digest(oracle),
-    }
-    if not (folder / TABLE).exists():
-        pairs = draw_pairs(capture, frames, config)
+    facts = _facts(capture, oracle, config)
+    if distributed.rank() == 0 and not (folder / TABLE).exists():
+        for kind in KINDS:
+            (folder / kind).mkdir(parents=True, exist_ok=True)
+        pairs = draw_pairs(capture, count, config)
         data = _TakeData(capture, pairs.takes, 1)
         keypoints = np.stack([data.mashed(pairs, n) for n in range(len(pairs))])
         _write_table(folder, pairs, keypoints, facts)
+    distributed.wait()
     pairs, keypoints, found = _read_table(folder)
     if {key: found.get(key) for key in facts} != facts:
         raise AvatarError(
             f"{folder} holds what another oracle drew, or other pairs: delete it to draw anew."
         )
     data = _TakeData(capture, pairs.takes, 1)
-    left = [n for n in range(len(pairs)) if not all(path.exists() for path in _paths(folder, n))]
+    numbers = range(distributed.rank(), len(pairs), distributed.world())
+    left = [n for n in numbers if not all(path.exists() for path in _paths(folder, n))]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     oracle.to(device)
-    with ThreadPoolExecutor(4) as pool, tqdm(total=len(left), desc="synthetic", unit="pair") as bar:
+    with ThreadPoolExecutor(4) as pool, Stopping() as stopping:
         for first in range(0, len(left), BATCH):
             part = left[first : first + BATCH]
-            samples = [data.sample(pairs, n, keypoints[n]) for n in part]
+            samples = [data.sample(pairs, n, keypoints[n], folder) for n in part]
             pictures = _render(oracle, samples, device)
             paths = zip(*(_paths(folder, n) for n in part), strict=True)
             for of_kind, rendered in zip(paths, pictures, strict=True):
                 list(pool.map(_write_picture, of_kind, rendered))
-            bar.update(len(part))
-            bar.set_postfix(time_left(bar, later))
+            if progress:
+                progress(1 - (len(left) - first - len(part)) / len(numbers))
+            if stopping.asked:
+                raise KeyboardInterrupt
+    distributed.wait()
     return folder
+
+
+def _facts(capture: Capture, oracle: Oracle, config: Augmentation) -> dict[str, Any]:
+    """What pairs and pictures depend on, beside their number."""
+    facts = asdict(config) | {"subject": capture.subject, "oracle": _digest(oracle)}
+    del facts["most"]
+    return facts
 
 
 @torch.inference_mode()
@@ -201,7 +210,7 @@ def gallery(samples: SyntheticSamples, count: int = 8) -> np.ndarray:
         drawing = parts["drawing"][0].numpy()
         text = f"{samples.pairs.distance[n]:.0f} deg, strength {samples.pairs.strength[n]:.1f}"
         cv2.putText(drawing, text, (12, 30), cv2.FONT_HERSHEY_SIMPLEX, 0.8, 255, 1, cv2.LINE_AA)
-        pictures = [np.repeat(drawing[..., None], 3, axis=2), sample.head, sample.mouth]
+        pictures = [np.repeat(drawing[..., None], 3, axis=2), *sample.pictures()]
         columns.append(np.vstack([cv2.resize(p, (256, 256)) for p in pictures]))
     return np.hstack(columns)
 
@@ -222,6 +231,11 @@ def _write_picture(path: Path, picture: np.ndarray) -> None:
         raise AvatarError(
             f"{path} could not be written ({error}): make room and start again."
         ) from error
+
+
+def _read_pictures(folder: Path, index: int) -> Pictures:
+    head, mouth = map(_read_picture, _paths(folder, index))
+    return head, mouth
 
 
 def _read_picture(path: Path) -> np.ndarray:

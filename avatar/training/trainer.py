@@ -1,5 +1,8 @@
 """What all trainings share: the loop, the schedule, resuming, logs, and what may go wrong.
 
+A training lasts so many steps, or as long as it is given time. Several processes may share it, see
+``distributed``.
+
 A run is a folder. ``state_<step>/`` holds everything that a killed run needs to go on, in shards of
 safetensors, written whole or not at all; ``log.csv`` and ``tensorboard/`` hold the losses,
 ``samples_<step>.jpg`` pictures, ``<network>.safetensors`` the averaged weights.
@@ -9,10 +12,11 @@ import json
 import logging
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +25,12 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from tqdm import tqdm
+from torch.optim.swa_utils import AveragedModel
 
 from ..errors import AvatarError
 from ..files import replacing
-from .records import Records, time_left
+from . import distributed
+from .records import Records
 from .state import forget_unfinished, read_state, saved_states, step_of, write_state
 from .stopping import Stopping
 
@@ -36,6 +40,10 @@ MOST_BAD = 10
 """Batches in a row whose loss is not a number, after which training stops."""
 PREFETCHED = 4
 """Batches that are made ready while the network works."""
+RISE = 0.03
+"""Share of a training after which the learning rate has risen, however short the training is."""
+SHOWN = 5
+"""Sample pictures at least of a training that is given time."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +75,16 @@ class Schedule:
         if not self.learning_rate > 0:
             raise ValueError(f"expected a learning rate above 0, got {self.learning_rate}")
 
-    def share(self, step: int) -> float:
-        """Share of the learning rate at a step: warm-up, constant, linear decay."""
-        hold = self.constant * self.steps
-        decay = min(1.0, (self.steps - step) / max(self.steps - hold, 1))
-        return min(1.0, (step + 1) / max(self.warmup, 1)) * max(decay, 0.01)
+    def share(self, step: int, done: float) -> float:
+        """Share of the learning rate at a step: warm-up, constant, linear decay.
+
+        Args:
+            step: from 0.
+            done: share of the training that is behind, 0 to 1.
+        """
+        rise = min(1.0, max((step + 1) / max(self.warmup, 1), done / RISE))
+        decay = min(1.0, (1 - done) / max(1 - self.constant, 1e-9))
+        return rise * max(decay, 0.01)
 
 
 class NotFiniteError(ArithmeticError):
@@ -114,17 +127,19 @@ class Trainer(ABC):
             for name, network in networks.items()
         }
         self.kept = next(iter(networks))
-        average = get_ema_multi_avg_fn(schedule.ema)
-        self.average = AveragedModel(self.networks[self.kept], multi_avg_fn=average)
+        self.average = AveragedModel(self.networks[self.kept], multi_avg_fn=self._mix)
         self.optimisers = {
             name: torch.optim.Adam(network.parameters(), schedule.learning_rate, (0.5, 0.999))
             for name, network in self.networks.items()
         }
         self.step, self.seconds, self.waited, self._bad = 0, 0.0, 0.0, 0
-        self.later = 0.0
-        """What comes after this training, counted in its steps: for the time left that is shown."""
+        self.limit: float | None = None
+        """Seconds that it is given, those of earlier sessions included; None: the steps count."""
+        self.facts: dict[str, Any] = {}
+        """What else is worth knowing of the training, as plain values; kept in its state."""
         run.mkdir(parents=True, exist_ok=True)
-        forget_unfinished(run)
+        if distributed.rank() == 0:
+            forget_unfinished(run)
         if states := saved_states(run):
             self._resume(states[-1])
 
@@ -154,43 +169,60 @@ class Trainer(ABC):
         """Share of the time in which the networks did not wait for data, since the start."""
         return 1 - self.waited / self.seconds if self.seconds else 1.0
 
+    @property
+    def done(self) -> float:
+        """Share of the training that is behind, 0 to 1."""
+        share = self.step / self.schedule.steps if self.limit is None else self._used
+        return min(share, 1.0)
+
+    @property
+    def _used(self) -> float:
+        """Share of the time, where it counts."""
+        return self.seconds / self.limit if self.limit > 0 else 1.0
+
     def learning_rate(self, name: str) -> float:
         """Of a network, at this step."""
-        return self.schedule.learning_rate * self.schedule.share(self.step)
+        return self.schedule.learning_rate * self.schedule.share(self.step, self.done)
 
     def autocast(self) -> torch.autocast:
         """Multiply in bfloat16."""
         return torch.autocast(self.device.type, torch.bfloat16)
 
-    def train(self) -> Path:
-        """Run to the last step; returns the path of the kept weights.
+    def train(
+        self, progress: Callable[[float], None] | None = None, limit: float | None = None
+    ) -> Path:
+        """Run to the end; returns the path of the kept weights.
+
+        Args:
+            progress: told after each step the share of the training that is done, 0 to 1.
+            limit: seconds that it is given, see ``limit``.
 
         Raises:
             AvatarError: if the loss stays not a number, or the state cannot be saved; the last
                 saved state stands.
             KeyboardInterrupt: after Ctrl-C or SIGTERM; this step's state has been saved.
         """
-        schedule, before = self.schedule, self.seconds
-        bar = tqdm(
-            total=schedule.steps, initial=self.step, desc=self.run.name, unit="step", mininterval=5
-        )
+        self.limit, before = limit, self.seconds
         try:
-            with bar, Records(self.run, self.step) as records, Stopping() as stopping:
+            with self._records() as records, Stopping() as stopping:
                 started = time.monotonic()
                 for batch in self._batches():
-                    losses = self._guarded_step(batch)
+                    losses, done = self._guarded_step(batch), self.done
                     self.step += 1
-                    self.seconds = before + time.monotonic() - started
-                    bar.update()
-                    self._record(records, bar, losses)
-                    asked = stopping.asked
-                    if asked or self.step % schedule.save_every == 0:
+                    now = before + time.monotonic() - started
+                    self.seconds, asked = distributed.largest((now, stopping.asked))
+                    if progress:
+                        progress(self.done)
+                    self._record(records, losses, done)
+                    if asked or self.step % self.schedule.save_every == 0:
                         self.save()
                     if asked:
+                        distributed.wait()  # who ends first has the others ended by torchrun
                         raise KeyboardInterrupt
             self.save()
         except OSError as error:
             raise self._unwritten(error) from error
+        distributed.wait()  # until the weights are written
         return self.weights_path
 
     def optimise(self, name: str, loss: Tensor) -> None:
@@ -199,11 +231,14 @@ class Trainer(ABC):
         Raises:
             NotFiniteError: if the loss or its gradient is not a number; nothing has changed.
         """
-        if not torch.isfinite(loss):
-            raise NotFiniteError(f"the loss of {name} is not a number")
         optimiser, network = self.optimisers[name], self.networks[name]
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        gradients = [p.grad for p in network.parameters() if p.grad is not None]
+        whole = loss.detach().float().reshape(1)
+        distributed.average([*gradients, whole])  # all see what one does that is not a number
+        if not torch.isfinite(whole):
+            raise NotFiniteError(f"the loss of {name} is not a number")
         if not torch.isfinite(nn.utils.clip_grad_norm_(network.parameters(), 1.0)):
             raise NotFiniteError(f"the gradient of {name} is not a number")
         for group in optimiser.param_groups:
@@ -211,17 +246,20 @@ class Trainer(ABC):
         optimiser.step()
 
     def save(self) -> None:
-        """Write state and averaged weights, each whole or not at all.
+        """Write state and averaged weights, each whole or not at all; process 0 alone does.
 
         Raises:
             AvatarError: if they cannot be written, for want of space for example.
         """
+        if distributed.rank() > 0:
+            return
         tensors = {f"average/{k}": v for k, v in self.average.state_dict().items()}
         for name, network in self.networks.items():
             tensors |= {f"{name}/{k}": v for k, v in network.state_dict().items()}
             for index, values in self.optimisers[name].state_dict()["state"].items():
                 tensors |= {f"adam/{name}/{index}/{k}": v for k, v in values.items()}
         facts = {"step": self.step, "seconds": self.seconds, "waited": self.waited}
+        facts |= {"facts": self.facts}
         weights = self.average.module.state_dict()
         try:
             write_state(self.run, facts | {"description": self.description}, tensors)
@@ -238,17 +276,34 @@ class Trainer(ABC):
             "start again."
         )
 
-    def _record(self, records: Records, bar: tqdm, losses: dict[str, Tensor]) -> None:
-        """Log the losses and draw samples when it is time; no losses: the step was left out."""
+    def _records(self) -> AbstractContextManager[Records | None]:
+        """Process 0 alone keeps them."""
+        return nullcontext() if distributed.rank() else Records(self.run, self.step)
+
+    def _record(self, records: Records | None, losses: dict[str, Tensor], before: float) -> None:
+        """Log the losses and draw samples when it is time.
+
+        Args:
+            records: where.
+            losses: none: the step was left out.
+            before: the share that was done before this step.
+        """
+        if records is None:
+            return
         if losses and self.step % self.schedule.log_every == 0:
             values = {key: float(value) for key, value in losses.items()}
             rate = self.learning_rate(self.kept)
             records.add(self.step, self.seconds, rate, self.busy, values)
-            shown = {key: f"{value:.4f}" for key, value in values.items()}
-            bar.set_postfix(shown | time_left(bar, self.later))
-        if self.step % self.schedule.sample_every == 0:
+        due = self.limit is not None and int(SHOWN * self.done) > int(SHOWN * before)
+        if due or self.step % self.schedule.sample_every == 0:
             with torch.no_grad():
                 records.picture(self.step, self.samples())
+
+    @torch.no_grad()
+    def _mix(self, averaged: list[Tensor], current: list[Tensor], _: Tensor) -> None:
+        """Move the average towards the weights: fast at first, or it would remember the start."""
+        decay = min(self.schedule.ema, (1 + self.step) / (10 + self.step))
+        torch._foreach_lerp_(averaged, current, 1 - decay)
 
     def _guarded_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """A step, or nothing but a warning if the batch is not to be used."""
@@ -270,11 +325,12 @@ class Trainer(ABC):
         return losses
 
     def _batches(self) -> Iterator[dict[str, Tensor]]:
-        """Batches from here to the last step, made ready ahead by threads."""
-        steps = iter(range(self.step, self.schedule.steps))
+        """Batches from here to the end, made ready ahead by threads."""
+        last = self.schedule.steps
+        steps = iter(range(self.step, last)) if self.limit is None else count(self.step)
         with ThreadPoolExecutor(PREFETCHED) as pool:
             waiting = [pool.submit(self.batch, step) for step in islice(steps, PREFETCHED)]
-            while waiting:
+            while waiting and self.done < 1:
                 asked = time.monotonic()
                 try:
                     batch = waiting.pop(0).result()
@@ -305,7 +361,7 @@ class Trainer(ABC):
                 groups = optimiser.state_dict()["param_groups"]
                 optimiser.load_state_dict({"state": moments, "param_groups": groups})
             self.step, self.seconds = facts["step"], facts["seconds"]
-            self.waited = facts["waited"]
+            self.waited, self.facts = facts["waited"], facts["facts"]
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             raise AvatarError(
                 f"The state {folder} is damaged; delete it to go on from an earlier one or anew."
