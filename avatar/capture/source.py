@@ -20,7 +20,10 @@ from ..media import input_arguments, running_ffmpeg
 from ..speech.audio import load_sound
 from ..timing import SAMPLE_RATE, parse_fps
 
-RATES = tuple(Fraction(r, 1001) for r in (24000, 30000)) + tuple(map(Fraction, (24, 25, 30)))
+RATES = (
+    *(Fraction(rate, 1001) for rate in (24_000, 30_000, 48_000, 60_000)),
+    *map(Fraction, (24, 25, 30, 48, 50, 60, 100, 120)),
+)
 """What films are shot at. Phones slow down in the dark and waver: the nearest one is taken."""
 FASTEST = 31
 """Frames a second beyond which every second frame is left out: lips do not need them."""
@@ -33,8 +36,8 @@ SEEK_FRAMES = 8
 
 # Phones film in HDR (HLG or PQ); read as if it were not, faces come out grey.
 _HDR = "zscale=t=linear:npl=203,tonemap=mobius:desat=0,zscale=p=bt709:t=bt709:m=bt709:r=tv,"
-# Some cameras' pixels are not square.
-_SQUARE = "scale=trunc(iw*sar/2+0.5)*2:ih,setsar=1"
+# Some cameras' pixels are not square, and encoders want even numbers of them.
+_SQUARE = "scale=trunc(iw*sar/2+0.5)*2:trunc(ih/2+0.5)*2,setsar=1"
 
 
 @dataclass(frozen=True)
@@ -102,8 +105,12 @@ class VideoSource:
         return load_sound(self.path)
 
 
-def open_video(path: str | Path) -> VideoSource:
+def open_video(path: str | Path, fastest: float = FASTEST) -> VideoSource:
     """Look into a film: its first picture is decoded to see how it is to be looked at.
+
+    Args:
+        path: the film.
+        fastest: frames a second; of films with more, every second frame is left out.
 
     Raises:
         CaptureError: if it is missing, empty, damaged, no film, or shows no picture.
@@ -121,7 +128,7 @@ def open_video(path: str | Path) -> VideoSource:
     height, width = first.shape[:2]
     if max(height, width) > LARGEST:
         raise CaptureError(f"{name} is {width}x{height}; the largest that is read is {LARGEST}.")
-    fps = _constant(rate)
+    fps = _constant(rate, fastest)
     frames = max(round(seconds * fps), 1)
     return VideoSource(path, width, height, fps, frames, _can_be_heard(path, facts), hdr)
 
@@ -147,10 +154,10 @@ def _probe(path: Path) -> tuple[dict[str, Any], np.ndarray | None, bool]:
     return facts, first, hdr
 
 
-def _constant(rate: float) -> Fraction:
+def _constant(rate: float, fastest: float) -> Fraction:
     """The rate to read a film at: the nearest usual one, or its own where it is unusual."""
     rate = min(max(rate, 1), 1000)
-    while rate > FASTEST:
+    while rate > fastest:
         rate /= 2
     nearest = min(RATES, key=lambda usual: abs(usual - Fraction(rate)))
     return nearest if rate > SLOWEST else parse_fps(f"{rate:.2f}")
