@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from ..avatar import Avatar, Step
-from ..errors import AvatarError, TextError, VoiceError
+from ..errors import AvatarError, SoundError, TextError, VoiceError
 from ..identity import Identity, list_identities, load_identity
 from ..metrics.proof import Proof, prove
 from ..metrics.proof import Step as ProofStep
@@ -24,9 +24,11 @@ from ..speech.audio import save_wav
 from ..speech.speech import Speech
 from . import previews
 from .worker import Worker
+from .workshop import Workshop, open_workshop
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+Source = tuple[str | Path, int]
 
 MAX_SECONDS = 300
 """The longest sound that the page takes."""
@@ -36,6 +38,8 @@ PROOF_CHARS = 200
 """The longest sentence to prove: it is rendered five times over."""
 PREVIEW_S = 0.25
 """Least time between two pictures of a job; it grows with the job, to a second."""
+SOUND_MB = 50
+"""The largest recording; films for avatars may be larger."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,9 @@ class Request:
             raise AvatarError("There is a recording and a text: leave one of them out.")
         if not self.audio and not self.text.strip():
             raise TextError("There is nothing to say yet: write a text, or add a recording.")
+        sound = Path(self.audio or "")
+        if sound.is_file() and sound.stat().st_size > SOUND_MB * 1_000_000:
+            raise SoundError(f"{sound.name} is larger than {SOUND_MB} MB.")
         if "/" in self.voice and self.voice not in {voice.id for voice in tts.voices()}:
             raise VoiceError(f"There is no voice {self.voice[:80]!r} here; choose one of the list.")
 
@@ -97,14 +104,20 @@ class Backstage:
     Args:
         gpu: decorates a generator so that it runs where there is a GPU, as ``spaces.GPU`` does:
             in a forked process, with arguments and results by value.
+        workshop: where visitors make identities of their own; by default this host's.
     """
 
-    def __init__(self, gpu: Callable[[Callable], Callable] | None = None):
+    def __init__(
+        self,
+        gpu: Callable[[Callable], Callable] | None = None,
+        workshop: Workshop | None = None,
+    ):
         self.names = list_identities()
         if not self.names:
             raise AvatarError("There is no identity: put a bundle into the folder checkpoints.")
         self.worker = Worker()
-        self._identities: dict[str, Identity] = {}
+        self.workshop = workshop or open_workshop()
+        self._identities: dict[str, tuple[Source, Identity]] = {}
         self._avatars: dict[str, Avatar] = {}
         self._loading, self._picturing = threading.RLock(), threading.Lock()
         self._borrow_gpu = gpu(self._frames_on_gpu) if gpu else None
@@ -114,24 +127,31 @@ class Backstage:
     def identity(self, name: str = "") -> Identity:
         """An identity's bundle; the first for an empty name.
 
+        Args:
+            name: one of ``names``, or the key of a project in the workshop. Of those only the one
+                that was asked for last stays in memory.
+
         Raises:
-            BundleError: if it is not one of ``names``, or damaged.
+            AvatarError: if there is none of this name, or it is damaged.
         """
         name = name or self.names[0]
-        if name not in self.names:
-            raise AvatarError(f"There is no identity {name[:64]!r}: {', '.join(self.names)}.")
         with self._loading:
-            if name not in self._identities:
-                self._identities[name] = load_identity(name)
-            return self._identities[name]
+            source = self._source(name)
+            if name not in self._identities or self._identities[name][0] != source:
+                for old in {*self._identities, name} - {*self.names}:
+                    self._identities.pop(old, None)
+                    self._avatars.pop(old, None)
+                self._identities[name] = source, load_identity(source[0])
+            return self._identities[name][1]
 
     def avatar(self, name: str = "") -> Avatar:
         """An identity with its engine, made when it is first asked for."""
+        name = name or self.names[0]
         with self._loading:
             identity = self.identity(name)
-            if identity.name not in self._avatars:
-                self._avatars[identity.name] = Avatar(identity, make_engine(identity, self._engine))
-            return self._avatars[identity.name]
+            if name not in self._avatars:
+                self._avatars[name] = Avatar(identity, make_engine(identity, self._engine))
+            return self._avatars[name]
 
     def clip_previews(self, name: str = "") -> dict[str, str]:
         """A data URL with a moving picture for each clip of an identity."""
@@ -198,6 +218,15 @@ class Backstage:
             raise
         yield proof
 
+    def _source(self, name: str) -> Source:
+        """Where an identity is, and when it was made if it can be made again."""
+        if name in self.names:
+            return name, 0
+        bundle = self.workshop.bundle(name)
+        if bundle is None:
+            raise AvatarError(f"There is no identity {name[:64]!r}: {', '.join(self.names)}.")
+        return bundle, (bundle / "config.json").stat().st_mtime_ns
+
     def _speech(
         self, request: Request, avatar: Avatar, max_chars: int = MAX_CHARS
     ) -> Generator[Update, None, Speech]:
@@ -226,7 +255,7 @@ class Backstage:
         """Render where there is a GPU to borrow, or else here."""
         if self._borrow_gpu:
             try:
-                yield from self._borrow_gpu(avatar.identity.name, speech, request, folder)
+                yield from self._borrow_gpu(request.identity, speech, request, folder)
                 return
             except AvatarError:
                 raise

@@ -18,20 +18,22 @@ from gradio.utils import get_upload_folder  # noqa: E402
 
 from .. import __version__  # noqa: E402
 from ..identity import Identity  # noqa: E402
-from . import mash, speak  # noqa: E402
-from .backstage import MAX_CHARS, MAX_SECONDS, Backstage  # noqa: E402
+from . import mash, speak, studio  # noqa: E402
+from .backstage import MAX_CHARS, MAX_SECONDS, SOUND_MB, Backstage  # noqa: E402
 from .controls import EXAMPLES  # noqa: E402
 from .theme import STYLE, Theme  # noqa: E402
+from .workshop import open_workshop  # noqa: E402
 
 log = logging.getLogger(__name__)
 
-TABS = (("Speak", speak.build), ("Mash", mash.build))
+TABS = (("Speak", speak.build), ("Mash", mash.build), ("Your avatar", studio.build))
 """Name and builder of each tab."""
 QUEUE = 12
 """Jobs that may wait; whoever comes after is asked to come back later."""
 KEPT_S = 3600
 """Uploads and videos are deleted once they are this old."""
-UPLOAD = "50mb"
+UPLOAD, FILM_UPLOAD = f"{SOUND_MB}mb", "2gb"
+"""The largest upload: of sounds, and where avatars are made of films."""
 
 
 def build(backstage: Backstage | None = None) -> gr.Blocks:
@@ -55,12 +57,13 @@ def build(backstage: Backstage | None = None) -> gr.Blocks:
     return demo
 
 
-def launch_options() -> dict[str, Any]:
+def launch_options(backstage: Backstage) -> dict[str, Any]:
     """What ``launch`` needs beside an address."""
+    shut = backstage.workshop.obstacle is not None
     return {
         "theme": Theme(),
         "css_paths": [STYLE],
-        "max_file_size": UPLOAD,
+        "max_file_size": UPLOAD if shut else FILM_UPLOAD,
         "allowed_paths": [str(EXAMPLES)],
         "run_history": False,
         "enable_monitoring": False,
@@ -74,6 +77,7 @@ def serve(
     host: str | None = None,
     port: int | None = None,
     share: bool = False,
+    training: bool = True,
     gpu: Callable[[Callable], Callable] | None = None,
     demo: gr.Blocks | None = None,
 ) -> None:
@@ -83,16 +87,19 @@ def serve(
         host: address to listen on; Gradio's own choice (this machine only, or a Space's) if None.
         port: port to listen on; the first free one from 7860 if None.
         share: make a public link through Gradio's servers.
+        training: whether visitors may make avatars of their own.
         gpu: see ``Backstage``.
         demo: a page that is built already.
     """
-    demo = demo or build(Backstage(gpu))
+    demo = demo or build(Backstage(gpu, open_workshop(training)))
     _sweep(Path(get_upload_folder()))
-    threading.Thread(target=_warm_up, args=(demo.backstage,), daemon=True).start()
+    backstage = demo.backstage
+    threading.Thread(target=_warm_up, args=(backstage,), daemon=True).start()
     try:
-        demo.launch(server_name=host, server_port=port, share=share, **launch_options())
+        demo.launch(server_name=host, server_port=port, share=share, **launch_options(backstage))
     finally:
-        demo.backstage.worker.stop()
+        backstage.worker.stop()
+        backstage.workshop.close()
 
 
 def _sweep(folder: Path) -> None:

@@ -82,15 +82,20 @@ class Worker:
 
     def _running(self) -> subprocess.Popen:
         if self._process is None or self._process.poll() is not None:
-            root = str(Path(__file__).resolve().parents[2])
-            paths = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
             self._process = subprocess.Popen(
                 [sys.executable, "-m", __name__],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env={**os.environ, "PYTHONPATH": paths},
+                env=environment(),
             )
         return self._process
+
+
+def environment() -> dict[str, str]:
+    """What a process needs to find this package, wherever it starts."""
+    root = str(Path(__file__).resolve().parents[2])
+    paths = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    return {**os.environ, "PYTHONPATH": paths}
 
 
 def _exchange(process: subprocess.Popen, request: bytes, answer: Future) -> None:

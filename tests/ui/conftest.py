@@ -22,13 +22,15 @@ def uploads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def backstage(uploads: Path):
+def backstage(uploads: Path, tmp_path_factory: pytest.TempPathFactory):
     from avatar.ui.backstage import Backstage
+    from avatar.ui.workshop import Workshop
 
-    backstage = Backstage()
+    backstage = Backstage(workshop=Workshop(tmp_path_factory.mktemp("workshop")))
     backstage.warm_up()
     yield backstage
     backstage.worker.stop()
+    backstage.workshop.close()
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +39,7 @@ def url(backstage) -> Iterator[str]:
     from avatar.ui.page import build, launch_options
 
     demo = build(backstage)
-    _, address, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options())
+    _, address, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options(backstage))
     yield address
     demo.close()
 

@@ -1,0 +1,143 @@
+"""One person's films and what has become of them: all of it stands in one folder."""
+
+import json
+import re
+import unicodedata
+import zipfile
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from ..errors import AvatarError, BundleError
+from ..files import replacing
+
+ASKED = {
+    "who": "who is in the films",
+    "agreed": "what this person agrees to",
+    "contact": "how to reach this person",
+}
+"""The parts of a consent beside its date, and what each of them tells."""
+CHARS = 1000
+"""The longest text of a consent."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """The folder of a project, and how far it is, read from what lies in it.
+
+    ``films/``, ``consent.json`` and ``transcript.txt`` come from the person; ``capture/``, ``run/``
+    and ``bundle/`` from the verbs prepare, train and package.
+    """
+
+    folder: Path
+
+    @property
+    def key(self) -> str:
+        """The secret by which whoever began it finds it again."""
+        return self.folder.name
+
+    @property
+    def films(self) -> list[Path]:
+        """The films, in the order of their upload."""
+        return sorted((self.folder / "films").iterdir())
+
+    @property
+    def transcript(self) -> Path | None:
+        """What is said in the film, where that was given."""
+        path = self.folder / "transcript.txt"
+        return path if path.is_file() else None
+
+    @property
+    def consent(self) -> dict[str, str]:
+        """Who agreed to what, when, and how to reach them.
+
+        Raises:
+            AvatarError: if there is none, or a part of it is missing.
+        """
+        try:
+            return check_consent(json.loads(self.consent_path.read_text(encoding="utf-8")))
+        except (OSError, ValueError) as error:
+            raise AvatarError("Without consent nothing is made: there is none here.") from error
+
+    @property
+    def consent_path(self) -> Path:
+        """The file of the consent."""
+        return self.folder / "consent.json"
+
+    @property
+    def capture_path(self) -> Path:
+        """The folder that ``prepare`` writes."""
+        return self.folder / "capture"
+
+    @property
+    def capture(self) -> dict[str, Any] | None:
+        """What ``prepare`` says of the films, once it is done."""
+        try:
+            return json.loads((self.capture_path / "capture.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+
+    @property
+    def report(self) -> list[Path]:
+        """Pictures of the films as ``prepare`` saw them."""
+        return sorted((self.capture_path / "report").glob("*.png"))
+
+    @property
+    def run_path(self) -> Path:
+        """The folder that ``train`` writes."""
+        return self.folder / "run"
+
+    @property
+    def sample(self) -> Path | None:
+        """The newest picture of the training."""
+        pictures = self.run_path.glob("**/samples_*.jpg")
+        return max(pictures, key=lambda path: path.stat().st_mtime, default=None)
+
+    @property
+    def name(self) -> str:
+        """What the avatar is called, after whoever it shows."""
+        plain = unicodedata.normalize("NFKD", self.consent["who"]).encode("ascii", "ignore")
+        return "-".join(re.findall("[a-z0-9]+", plain.decode().lower()))[:40] or "avatar"
+
+    @property
+    def bundle_path(self) -> Path:
+        """The folder that ``package`` writes."""
+        return self.folder / "bundle" / self.name
+
+    @property
+    def bundle(self) -> Path | None:
+        """The avatar, once it is made."""
+        return self.bundle_path if (self.bundle_path / "config.json").is_file() else None
+
+    def archive(self, folder: Path) -> Path:
+        """Write the avatar as a zip into a folder, which is made if need be.
+
+        Raises:
+            BundleError: if it is not made yet.
+        """
+        if self.bundle is None:
+            raise BundleError("The avatar is not made yet: train it first.")
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{self.name}.zip"
+        with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+            for file in sorted(self.bundle.rglob("*")):  # stored: weights do not get smaller
+                archive.write(file, file.relative_to(self.bundle.parent))
+        return path
+
+
+def check_consent(consent: dict[str, Any]) -> dict[str, str]:
+    """A consent that is complete, dated today where it has no date.
+
+    Args:
+        consent: "who", "agreed" and "contact", and "date" (ISO) where it was given before.
+
+    Raises:
+        AvatarError: naming what is missing.
+    """
+    for key, told in ASKED.items():
+        text = consent.get(key)
+        if not isinstance(text, str) or not 0 < len(text.strip()) <= CHARS:
+            raise AvatarError(f"Without consent nothing is made: please write {told}.")
+    kept = {key: consent[key].strip() for key in ASKED}
+    return kept | {"date": consent.get("date") or date.today().isoformat()}
