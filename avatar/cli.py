@@ -108,12 +108,14 @@ def _add_serve(verbs: Any) -> None:
     parser = verb(verbs, "serve", _serve, "Start the page.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=7860, help="port to listen on")
+    parser.add_argument("--no-training", dest="training", action="store_false",
+                        help="nobody may make an avatar of their own here")  # fmt: skip
 
 
 def _serve(options: argparse.Namespace) -> dict[str, Any]:
     from .ui.page import serve
 
-    serve(options.host, options.port)
+    serve(options.host, options.port, training=options.training)
     return {"host": options.host, "port": options.port}
 
 
