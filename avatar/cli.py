@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import cli_training
+from . import cli_capture, cli_training
 from .cli_common import ProgressBars, add_identity, check_folder, verb
 from .errors import AvatarError
 from .files import replacing
@@ -46,6 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_speak(verbs)
     _add_serve(verbs)
     _add_mash(verbs)
+    cli_capture.add_verbs(verbs)
     cli_training.add_verbs(verbs)
     _add_benchmark(verbs)
     return parser

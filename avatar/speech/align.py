@@ -5,6 +5,7 @@ import re
 import threading
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -87,6 +88,48 @@ def align(sound: np.ndarray, transcript: str) -> list[Phone]:
         phones = _cut_path(decoder, sound, words, heard)
         if phones and _fits(phones, heard, LEAST_IF_WIDE):
             return phones
+    raise TextError("The transcript does not match the sound: check its words, or leave it out.")
+
+
+class Word(NamedTuple):
+    """A word and when it is said."""
+
+    start: float
+    """Seconds."""
+    end: float
+    text: str
+    """As the transcript has it, without the punctuation around it."""
+
+
+def word_times(sound: np.ndarray, transcript: str) -> list[Word]:
+    """Find roughly when each word of a long text is said, in little memory.
+
+    Whether the sound says it at all is not looked at: ``align`` does, with a part of it.
+
+    Args:
+        sound: (N,) float32 in [-1, 1], mono, 16 kHz.
+        transcript: what is said, in English.
+
+    Raises:
+        TextError: if the transcript has no words, or they cannot be found in the sound.
+    """
+    with _lock:
+        for beams in (NARROW, WIDE):
+            decoder = _decoder(**beams)
+            pairs = [(token, word) for token in _tokens(transcript)
+                     for word in _known(decoder, token)]  # fmt: skip
+            if not pairs:
+                raise TextError("The transcript has no words: write what is said, or leave it out.")
+            try:
+                found = _align_words(decoder, sound, [word for _, word in pairs])
+            except _NoPathError:
+                continue
+            said = [segment for segment in found if not is_pause(segment[2])]
+            if len(said) == len(pairs):
+                return [
+                    Word(first * STEP, (last + 1) * STEP, token)
+                    for (first, last, _), (token, _) in zip(said, pairs, strict=True)
+                ]
     raise TextError("The transcript does not match the sound: check its words, or leave it out.")
 
 

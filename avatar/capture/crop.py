@@ -1,0 +1,105 @@
+"""The one square of a film that becomes the 512 canvas, and the box of the mouth in it."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from PIL import Image
+
+from ..errors import CaptureError
+from ..face.drawing import SIZE
+from ..face.keypoints import LEFT_EYE, MOUTH, RIGHT_EYE
+
+EYES_AT, EYES_APART = (262.0, 242.0), 98.0
+"""Where the middle between the eyes lies on Mira's canvas and how far they are apart, in px: a new
+face in the same place can be learnt from her network."""
+BOX = 192
+"""Side of the mouth box on the canvas, in px."""
+WHOLE = (0, 0, SIZE, SIZE)
+OUTSIDE = 8
+"""Pixels of the canvas by which a point may leave it before the frame is left out."""
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A square of a film in whole pixels."""
+
+    x: int
+    y: int
+    side: int
+
+    @property
+    def scale(self) -> float:
+        """Pixels of the film to a pixel of the canvas."""
+        return self.side / SIZE
+
+    def to_canvas(self, points: np.ndarray) -> np.ndarray:
+        """Points (..., 2 or 3) px of the film on the canvas."""
+        offset = np.zeros(points.shape[-1], np.float32)
+        offset[:2] = self.x, self.y
+        return (points - offset) / np.float32(self.scale)
+
+    def of(self, frame: np.ndarray) -> np.ndarray:
+        """(side, side, 3) uint8: the square of a frame of the film."""
+        return frame[self.y : self.y + self.side, self.x : self.x + self.side]
+
+    def to_dict(self) -> dict[str, int]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+def cut(square: np.ndarray, box: tuple[int, int, int, int] = WHOLE) -> np.ndarray:
+    """A box of the canvas from the square's own pixels: (512, 512, 3) uint8 RGB."""
+    # Pillow filters over as many pixels as fall on one, and takes boxes between pixels.
+    scale = len(square) / SIZE
+    x, y, width, height = (value * scale for value in box)
+    edges = (x, y, min(x + width, len(square)), min(y + height, len(square)))
+    picture = Image.fromarray(np.ascontiguousarray(square))
+    return np.asarray(picture.resize((SIZE, SIZE), Image.Resampling.BICUBIC, box=edges))
+
+
+def place_crop(keypoints: np.ndarray, eyes: np.ndarray, width: int, height: int) -> Crop:
+    """The square that brings a person where Mira is, inside the picture.
+
+    Args:
+        keypoints: (T, 68, 2) px of the film, frames in which the face is seen.
+        eyes: (T,) px from eye to eye as if seen from the front.
+        width: of the picture in px.
+        height: likewise.
+    """
+    middle = np.median(keypoints[:, list(RIGHT_EYE + LEFT_EYE)].mean(axis=1), axis=0)
+    side = float(np.median(eyes)) * SIZE / EYES_APART
+    side = int(min(round(side), width, height))
+    x, y = (round(float(m) - at / SIZE * side) for m, at in zip(middle, EYES_AT, strict=True))
+    return Crop(min(max(x, 0), width - side), min(max(y, 0), height - side), side)
+
+
+def place_mouth_box(keypoints: np.ndarray) -> tuple[int, int, int, int]:
+    """x, y, 192, 192 px of the canvas around the places where the mouth is.
+
+    Args:
+        keypoints: (T, 68, 2) px of the canvas, frames in which the face is seen.
+    """
+    mouth = keypoints[:, list(MOUTH)]
+    low = np.percentile(mouth.min(axis=1), 1, axis=0)  # single frames may be found wrong
+    high = np.percentile(mouth.max(axis=1), 99, axis=0)
+    x, y = (int(np.clip(round(v - BOX / 2), 0, SIZE - BOX)) for v in (low + high) / 2)
+    return x, y, BOX, BOX
+
+
+def leaves(keypoints: np.ndarray) -> np.ndarray:
+    """(T,) bool: frames whose face (T, 68, 2) px of the canvas is partly outside, or of quite
+    another size than the person has in most of them."""
+    outside = (keypoints < -OUTSIDE) | (keypoints > SIZE + OUTSIDE)
+    size = np.linalg.norm(np.ptp(keypoints, axis=1), axis=1)
+    usual = size / np.median(size)
+    return outside.any(axis=(1, 2)) | (usual < 0.6) | (usual > 1.6)
+
+
+def check_crop(crop: Crop) -> None:
+    """Refuse a face too small to be seen.
+
+    Raises:
+        CaptureError: if the crop is smaller than a tenth of the canvas.
+    """
+    if crop.side < SIZE // 10:
+        raise CaptureError("the face in it is too small")

@@ -1,0 +1,200 @@
+"""Who stands before what: the matte of a crop, its outline, and the picture behind the person."""
+
+from collections.abc import Iterable, Iterator
+
+import cv2
+import numpy as np
+
+from ..face.drawing import SIZE
+
+POINTS = 128
+"""Points of an outline, as Mira's have."""
+SOFT = 1.0
+"""Blur of the matte in px: MediaPipe's comes in steps of two."""
+GROWN = 3
+"""Pixels by which the matte is widened, so that single hairs stay: where the camera stands still
+what is taken in too much is the true background."""
+EVEN = 2.5
+"""How far along the outline, in its points, its steps of whole pixels are evened out."""
+SOLID = 0.02
+"""Alpha up to which a pixel belongs to the background alone."""
+STILL = 8.0
+"""Grey levels by which the background may differ from picture to picture and still stand still."""
+COVERED = 6
+"""Pictures that must show what is behind a pixel; below, it is made up from around it."""
+SMALL = 128
+"""Side of the picture in which holes are filled, in px: nobody ever sees what is there."""
+
+
+def steady(mattes: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Each matte with a quarter of both its neighbours, so that edges do not tremble; the first
+    and the last, which have one neighbour only, are not yielded."""
+    window: list[np.ndarray] = []
+    for matte in mattes:
+        window = [*window[-2:], matte]
+        if len(window) == 3:
+            yield window[0] / 4 + window[1] / 2 + window[2] / 4
+
+
+def clean(matte: np.ndarray) -> np.ndarray:
+    """The person alone, (512, 512) float32 0..1: the largest part, without holes, a little wider.
+
+    Args:
+        matte: (512, 512) float32 0..1.
+    """
+    core = _person(matte)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * GROWN + 1,) * 2)
+    near = cv2.dilate(core, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (31, 31)))
+    inside = cv2.erode(core, kernel)
+    matte = np.where(near > 0, cv2.dilate(matte, kernel), 0)
+    matte = np.maximum(matte, inside.astype(np.float32))
+    return np.clip(cv2.GaussianBlur(matte, (0, 0), SOFT), 0, 1).astype(np.float32)
+
+
+def outline(matte: np.ndarray) -> np.ndarray | None:
+    """The outline of head and shoulders.
+
+    Args:
+        matte: (512, 512) float32 0..1, 1 where the person is.
+
+    Returns:
+        (128, 2) float32 px, evenly from the frame's left or lower edge over the head to its right
+        or lower edge; None where there is nobody.
+    """
+    core = _person(matte)
+    contours, _ = cv2.findContours(core, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    if not contours:
+        return None
+    points = max(contours, key=len)[:, 0].astype(np.float64) + 0.5
+    points = _open(points)
+    if len(points) < POINTS // 4:
+        return None
+    return _evenly(_smoothed(points)).astype(np.float32)
+
+
+def _person(matte: np.ndarray) -> np.ndarray:
+    """(512, 512) uint8: 1 in the largest part of the matte and in its holes."""
+    core = (matte > 0.5).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(core)
+    if count < 2:
+        return core
+    core = (labels == 1 + stats[1:, cv2.CC_STAT_AREA].argmax()).astype(np.uint8)
+    contours, _ = cv2.findContours(core, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return cv2.drawContours(np.zeros_like(core), contours, -1, 1, cv2.FILLED)
+
+
+def _open(points: np.ndarray) -> np.ndarray:
+    """A closed outline (n, 2) cut open where it runs along the frame's sides and bottom, from the
+    left end over the head to the right end."""
+    top = int(points[:, 1].argmin())
+    points = np.roll(points, -top, axis=0)
+    # OpenCV's outlines run down on the left of the top first, that is against the clock.
+    on_edge = (points[:, 0] < 1) | (points[:, 0] > SIZE - 1) | (points[:, 1] > SIZE - 1)
+    # The head may touch a side of the frame: what ends the outline lies below its middle.
+    ends = np.flatnonzero(on_edge & (points[:, 1] > SIZE / 2))
+    if not len(ends):
+        return points[::-1]
+    left, right = points[: ends[0] + 1], points[ends[-1] :]
+    if left[-1, 0] > right[0, 0]:
+        left, right = right[::-1], left[::-1]
+    return np.concatenate([left[::-1], right[::-1]])
+
+
+def _smoothed(points: np.ndarray) -> np.ndarray:
+    """Points (n, 2) without the steps of whole pixels; both ends stay."""
+    reach = int(3 * EVEN)
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / EVEN) ** 2)
+    before = 2 * points[0] - points[reach:0:-1]
+    after = 2 * points[-1] - points[-2 : -reach - 2 : -1]
+    padded = np.concatenate([before, points, after])
+    columns = [np.convolve(column, weights / weights.sum(), mode="valid") for column in padded.T]
+    return np.stack(columns, axis=1)
+
+
+def _evenly(points: np.ndarray) -> np.ndarray:
+    """(128, 2) points at equal distances along points (n, 2)."""
+    steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
+    along = np.concatenate([[0], np.cumsum(steps)])
+    wanted = np.linspace(0, along[-1], POINTS)
+    return np.stack([np.interp(wanted, along, column) for column in points.T], axis=1)
+
+
+def background(pictures: np.ndarray, mattes: np.ndarray) -> tuple[np.ndarray, bool]:
+    """What is behind a person.
+
+    Args:
+        pictures: (n, 512, 512, 3) uint8 RGB.
+        mattes: (n, 512, 512) float32 0..1, cleaned.
+
+    Returns:
+        (512, 512, 3) uint8 RGB, and whether it stands still: then it is what is truly seen there,
+        otherwise a smooth mean.
+    """
+    free = mattes < SOLID
+    middle, spread = _median_and_spread(pictures, free)
+    known = free.sum(axis=0) >= min(COVERED, len(pictures))
+    if not known.any():
+        return np.full((SIZE, SIZE, 3), 127, np.uint8), False
+    still = bool(np.median(spread[known]) < STILL)
+    filled = _filled(np.where(known[..., None], middle, 0), known)
+    if not still:
+        filled = cv2.GaussianBlur(filled, (0, 0), SIZE / 20)
+    return np.clip(filled + 0.5, 0, 255).astype(np.uint8), still
+
+
+def _median_and_spread(pictures: np.ndarray, free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(512, 512, 3) median of pictures (n, 512, 512, 3) where (n, 512, 512) they are free, and
+    (512, 512) how far they are from it."""
+    middle = np.zeros((SIZE, SIZE, 3), np.float32)
+    spread = np.zeros((SIZE, SIZE), np.float32)
+    for row in range(SIZE):  # as floats all pictures at once would be large
+        hidden = ~free[:, row, :, None]
+        seen = np.where(hidden, np.float32(np.inf), pictures[:, row])
+        middle[row] = _finite_median(seen)
+        away = np.where(hidden, np.float32(np.inf), np.abs(pictures[:, row] - middle[row]))
+        spread[row] = _finite_median(away).mean(axis=-1)
+    return middle, spread
+
+
+def _finite_median(values: np.ndarray) -> np.ndarray:
+    """Median of (n, ...) without those that are infinite; 0 where all are."""
+    count = np.isfinite(values).sum(axis=0)
+    middle = np.maximum(count - 1, 0)[None] // 2
+    found = np.take_along_axis(np.sort(values, axis=0), middle, axis=0)[0]
+    return np.where(count > 0, found, 0)
+
+
+def _filled(picture: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """A picture whose unknown pixels are made up from those around them."""
+    small = cv2.resize(np.where(known[..., None], picture, 0), (SMALL, SMALL),
+                       interpolation=cv2.INTER_AREA)  # fmt: skip
+    weight = cv2.resize(known.astype(np.float32), (SMALL, SMALL), interpolation=cv2.INTER_AREA)
+    mean = np.clip(small / np.maximum(weight, 1e-6)[..., None] + 0.5, 0, 255).astype(np.uint8)
+    made = cv2.inpaint(mean, (weight < 0.5).astype(np.uint8), 3, cv2.INPAINT_TELEA)
+    made = cv2.resize(cv2.GaussianBlur(made, (0, 0), 2), (SIZE, SIZE)).astype(np.float32)
+    soft = cv2.GaussianBlur(cv2.erode(known.astype(np.float32), np.ones((5, 5))), (0, 0), 2)
+    soft = (soft * known)[..., None]
+    return picture * soft + made * (1 - soft)
+
+
+def cut_out(picture: np.ndarray, matte: np.ndarray, behind: np.ndarray | None) -> np.ndarray:
+    """The person with straight alpha.
+
+    Args:
+        picture: (512, 512, 3) uint8 RGB.
+        matte: (512, 512) float32 0..1.
+        behind: (512, 512, 3) uint8 RGB where the background stands still: colours are then such
+            that over it they give the picture back. None: colours stay as they are.
+
+    Returns:
+        (512, 512, 4) uint8 RGBA.
+    """
+    alpha = np.round(matte * 255).astype(np.uint8)
+    colours = picture
+    if behind is not None:
+        edge = (alpha > 0) & (alpha < 255)
+        share = alpha[edge][:, None].astype(np.float32) / 255
+        own = (picture[edge] - (1 - share) * behind[edge]) / share
+        colours = picture.copy()
+        colours[edge] = np.clip(own + 0.5, 0, 255)
+    return np.dstack([colours, alpha])
