@@ -40,7 +40,7 @@ class Project:
     @property
     def films(self) -> list[Path]:
         """The films, in the order of their upload."""
-        return sorted((self.folder / "films").iterdir())
+        return sorted(self.folder.glob("films/*/*"))
 
     @property
     def transcript(self) -> Path | None:

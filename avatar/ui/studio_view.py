@@ -149,7 +149,6 @@ class View:
         visible = {
             self.film_part: stage == "new",
             self.report_part: stage not in ("new", "filmed", "ready"),
-            self.resume: stage == "filmed",
             self.training_part: stage in ("prepared", "ready"),
             self.trial_part: stage == "ready",
             self.foot: stage != "new",
@@ -158,7 +157,7 @@ class View:
         updates |= {self.steps: steps(stage), self.sure: gr.update(visible=False)}
         updates[self.timer] = gr.update(active=stage in DOING)
         updates |= {self.video: None, self.picture: gr.update(visible=False)}
-        return updates | {self.stop: gr.update(visible=False)}
+        return updates | dict.fromkeys((self.stop, self.resume), gr.update(visible=False))
 
     def _contents(self, project: Project, state: dict[str, Any]) -> dict[Any, Any]:
         """What the parts show of a project."""
@@ -170,8 +169,16 @@ class View:
             updates[self.anyway] = gr.update(visible=state["verdict"] == "refuse")
         elif stage == "preparing":
             updates[self.report] = WAITING
+        again = stage == "filmed" or state.get("verdict") == "refuse"
+        updates[self.forget] = "Begin again with other films" if again else "Delete everything"
+        updates[self.resume] = gr.update(
+            value="Try again" if "problem" in state else "Go on", visible=stage == "filmed"
+        )
         started = project.run_path.is_dir()
-        updates[self.train] = gr.update(value="Train further" if started else "Start training")
+        updates[self.train] = gr.update(
+            value="Train further" if started else "Start training",
+            variant="secondary" if stage == "ready" else "primary",
+        )
         if stage in ("preparing", "training"):
             updates[self.stop] = gr.update(visible=True, interactive=not state["stopping"])
         shown = project.bundle / PREVIEW if stage == "ready" else project.sample
@@ -197,10 +204,8 @@ def status(state: dict[str, Any]) -> str:
     if stage not in DOING:
         problem = state.get("problem")
         return note(f"<b>{escape(problem)}</b>" if problem else IDLE[stage])
-    told = escape(state["doing"] or DOING[stage])
-    if state["stopping"]:
-        told = f"Stopping: {told}"
-    if not state["total"]:
+    told = "Stopping" if state["stopping"] else escape(state["doing"] or DOING[stage])
+    if state["stopping"] or not state["total"]:
         return (
             f'<div class="status" role="status"><b>{told}</b> <span class="muted">…</span>'
             '<div class="bar unknown"><i></i></div></div>'
@@ -223,9 +228,8 @@ def _about(seconds: float) -> str:
 def report(state: dict[str, Any]) -> str:
     """The verdict on the films, and why."""
     reasons = "".join(f"<li>{escape(reason)}</li>" for reason in state.get("reasons", []))
-    marks = state.get("marks", [])
-    left_out = sum(mark["end_s"] - mark["start_s"] for mark in marks)
-    more = f"<p>{len(marks)} moments, {left_out:.0f} s together, are left out.</p>" if marks else ""
+    left_out = sum(mark["end_s"] - mark["start_s"] for mark in state.get("marks", []))
+    more = f"<p>{left_out:.1f} s of them are left out.</p>" if left_out else ""
     verdict = state["verdict"]
     return (
         f'<div class="lead verdict {verdict}"><h2>{VERDICTS[verdict]}</h2>'

@@ -218,11 +218,11 @@ def open_workshop(training: bool = True) -> Workshop:
 
 def _fill(project: Project, films: Sequence[str], transcript: str, consent: dict[str, str]) -> None:
     """Lay out the folder of a new project."""
-    place = project.folder / "films"
-    place.mkdir(parents=True, mode=0o700)
     for n, film in enumerate(map(Path, films), 1):
+        place = project.folder / "films" / f"{n:02d}"  # two may have one name
+        place.mkdir(parents=True, mode=0o700)
         try:
-            shutil.move(film, place / f"{n:02d}-{film.name}")
+            shutil.move(film, place / film.name)
         except FileNotFoundError as error:
             raise AvatarError(f"{film.name} is here no more; please add it again.") from error
     if transcript.strip():

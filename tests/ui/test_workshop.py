@@ -23,7 +23,7 @@ after = lambda name: Path(arguments[arguments.index(name) + 1])
 try:
     if verb == "prepare":
         films = [Path(a) for a in arguments if "/films/" in a]
-        capture = films[0].parents[1] / "capture"
+        capture = films[0].parents[2] / "capture"
         if "slow" in films[0].name:
             after("--progress").write_text(
                 '{"stage": "Reading", "done": 1, "total": 4, "seconds_left": 130}')
