@@ -57,19 +57,28 @@ def cut(square: np.ndarray, box: tuple[int, int, int, int] = WHOLE) -> np.ndarra
     return np.asarray(picture.resize((SIZE, SIZE), Image.Resampling.BICUBIC, box=edges))
 
 
-def place_crop(keypoints: np.ndarray, eyes: np.ndarray, width: int, height: int) -> Crop:
-    """The square that brings a person where Mira is, inside the picture.
+def place_crop(
+    keypoints: np.ndarray,
+    eyes: np.ndarray,
+    width: int,
+    height: int,
+    eyes_at: tuple[float, float] = EYES_AT,
+    eyes_apart: float = EYES_APART,
+) -> Crop:
+    """The square that brings a person where Mira is, or somebody else, inside the picture.
 
     Args:
         keypoints: (T, 68, 2) px of the film, frames in which the face is seen.
         eyes: (T,) px from eye to eye as if seen from the front.
         width: of the picture in px.
         height: likewise.
+        eyes_at: px of the canvas where the middle between the eyes comes to lie.
+        eyes_apart: px of the canvas from eye to eye.
     """
     middle = np.median(keypoints[:, list(RIGHT_EYE + LEFT_EYE)].mean(axis=1), axis=0)
-    side = float(np.median(eyes)) * SIZE / EYES_APART
+    side = float(np.median(eyes)) * SIZE / eyes_apart
     side = int(min(round(side), width, height))
-    x, y = (round(float(m) - at / SIZE * side) for m, at in zip(middle, EYES_AT, strict=True))
+    x, y = (round(float(m) - at / SIZE * side) for m, at in zip(middle, eyes_at, strict=True))
     return Crop(min(max(x, 0), width - side), min(max(y, 0), height - side), side)
 
 
