@@ -6,7 +6,6 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,15 +13,15 @@ import cv2
 import numpy as np
 
 from ..avatar import Avatar, Step
-from ..errors import AvatarError, SoundError, TextError, VoiceError
+from ..errors import AvatarError
 from ..identity import Identity, list_identities, load_identity
 from ..metrics.proof import Proof, prove
 from ..metrics.proof import Step as ProofStep
 from ..render.engine import make_engine
-from ..speech import tts
 from ..speech.audio import save_wav
 from ..speech.speech import Speech
 from . import previews
+from .request import MAX_CHARS, MAX_SECONDS, Request, Result, Update
 from .worker import Worker
 from .workshop import Workshop, open_workshop
 
@@ -30,72 +29,10 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 Source = tuple[str | Path, int]
 
-MAX_SECONDS = 300
-"""The longest sound that the page takes."""
-MAX_CHARS = 2000
-"""The longest text that the page takes."""
 PROOF_CHARS = 200
 """The longest sentence to prove: it is rendered five times over."""
 PREVIEW_S = 0.25
 """Least time between two pictures of a job; it grows with the job, to a second."""
-SOUND_MB = 50
-"""The largest recording; films for avatars may be larger."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What somebody wants to be said, and how."""
-
-    audio: str | None = None
-    text: str = ""
-    clip: str | None = None
-    voice: str = tts.DEFAULT_VOICE
-    rate: float = 1.0
-    pitch: float = 1.0
-    transcript: str = ""
-    strength: float = 1.0
-    label: bool = True
-    identity: str = ""
-
-    def __post_init__(self) -> None:
-        if self.audio and self.text.strip():
-            raise AvatarError("There is a recording and a text: leave one of them out.")
-        if not self.audio and not self.text.strip():
-            raise TextError("There is nothing to say yet: write a text, or add a recording.")
-        sound = Path(self.audio or "")
-        if sound.is_file() and sound.stat().st_size > SOUND_MB * 1_000_000:
-            raise SoundError(f"{sound.name} is larger than {SOUND_MB} MB.")
-        if "/" in self.voice and self.voice not in {voice.id for voice in tts.voices()}:
-            raise VoiceError(f"There is no voice {self.voice[:80]!r} here; choose one of the list.")
-
-
-@dataclass(frozen=True)
-class Update:
-    """How far a job is."""
-
-    stage: str
-    """A word for people."""
-    done: int = 0
-    total: int = 0
-    """0 while it is unknown."""
-    seconds_left: float | None = None
-    preview: Path | None = None
-    """The newest picture, where there is a new one."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a finished job leaves in its folder."""
-
-    video: Path
-    speech: Speech
-    frames: int
-    files: dict[str, Path]
-    """"json" and "csv": the mouth's movements; "wav": the voice, for texts."""
-    first_frame_s: float
-    """From the start to the first picture."""
-    took_s: float
-    """From the start to the end."""
 
 
 class Backstage:

@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from PIL import Image
 
 from ..identity import Identity
 from ..speech import tts
-from .backstage import MAX_CHARS, MAX_SECONDS, Backstage
+from .backstage import Backstage
+from .previews import picture
+from .request import MAX_CHARS, MAX_SECONDS
 from .status import PRIVATE, note
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -29,6 +32,7 @@ class Parts:
     """The components that events read and write."""
 
     identity: gr.Radio
+    own: gr.Textbox
     side: gr.State
     audio: gr.Audio
     transcript: gr.Textbox
@@ -56,9 +60,9 @@ class Parts:
     wav: gr.DownloadButton
 
 
-def portrait(person: Identity) -> str | None:
+def portrait(person: Identity) -> Image.Image | None:
     """The picture that stands on the stage when nothing else does."""
-    return str(person.preview) if person.preview else None
+    return picture(person.preview) if person.preview else None
 
 
 def stage(backstage: Backstage) -> dict[str, Any]:
@@ -94,7 +98,7 @@ def controls(backstage: Backstage) -> dict[str, Any]:
     identity = gr.Radio(
         backstage.names, value=person.name, label="Who speaks", visible=len(backstage.names) > 1
     )
-    side = gr.State("")
+    own, side = gr.Textbox("", label="Project", visible=False), gr.State("")
     with gr.Tabs(selected="text"):
         with gr.Tab("Text", id="text") as text_tab:
             text = _text_side()
@@ -118,7 +122,7 @@ def controls(backstage: Backstage) -> dict[str, Any]:
         generate = gr.Button("Generate", variant="primary", size="lg", elem_classes="generate")
         cancel = gr.Button("Cancel", size="lg", interactive=False, elem_classes="cancel")
     return {
-        "identity": identity, "side": side, **text, **sound, "clip": clip,
+        "identity": identity, "own": own, "side": side, **text, **sound, "clip": clip,
         "clip_style": clip_style, "strength": strength, "label": label,
         "generate": generate, "cancel": cancel,
     }  # fmt: skip

@@ -19,8 +19,9 @@ from gradio.utils import get_upload_folder  # noqa: E402
 from .. import __version__  # noqa: E402
 from ..identity import Identity  # noqa: E402
 from . import mash, speak, studio  # noqa: E402
-from .backstage import MAX_CHARS, MAX_SECONDS, SOUND_MB, Backstage  # noqa: E402
+from .backstage import Backstage  # noqa: E402
 from .controls import EXAMPLES  # noqa: E402
+from .request import MAX_CHARS, MAX_SECONDS, SOUND_MB  # noqa: E402
 from .theme import STYLE, Theme  # noqa: E402
 from .workshop import open_workshop  # noqa: E402
 
@@ -133,9 +134,10 @@ def _colophon(person: Identity) -> str:
         f"<div><h2>Who this is</h2><p>{escape(str(subject))} The code is Apache-2.0, the person "
         f"{escape(licence)}. Do not use her to deceive.</p></div>"
         f"<div><h2>Limits</h2><p>{MAX_SECONDS // 60} minutes of sound, {MAX_CHARS} characters of "
-        f"text, files up to 50 MB. One job at a time; {QUEUE} may wait.</p></div>"
+        f"text, sounds up to {SOUND_MB} MB. One job at a time; {QUEUE} may wait.</p></div>"
         f"<div><h2>What is kept</h2><p>Uploads and videos are deleted after about an hour, a "
-        "cancelled job at once. What you say or write is not logged and stays here; only "
-        "a neural voice is fetched from the Hugging Face Hub, once. Every MP4 says inside that it "
+        "cancelled job at once, an avatar of your own after a day or when you say so. "
+        "What you say or write is not logged and stays here; only a neural voice is fetched "
+        "from the Hugging Face Hub, once. Every MP4 says inside that it "
         f"is AI-generated, by Avatar {__version__}.</p></div></section>"
     )

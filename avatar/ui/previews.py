@@ -1,4 +1,4 @@
-"""Small moving pictures of what each clip does, rendered once and kept."""
+"""Pictures to look at: of what each clip does, moving, rendered once and kept; and stills."""
 
 import hashlib
 import io
@@ -49,6 +49,14 @@ def still(identity: Identity, engine: Engine, name: str | None = None) -> np.nda
     silence = identity.config.features.silence[None]
     frames = render_frames(engine, identity.clip(name), identity.config, silence)
     return next(frames)
+
+
+def picture(path: Path) -> Image.Image | None:
+    """A picture that lies where the page may not serve it from; None while it is being written."""
+    try:
+        return Image.open(path).convert("RGB")
+    except OSError:
+        return None
 
 
 def _pictures(identity: Identity, engine: Engine, clip: Clip) -> list[np.ndarray]:

@@ -9,7 +9,8 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from ..metrics.proof import Proof
-from .backstage import PROOF_CHARS, Backstage, Request
+from .backstage import PROOF_CHARS, Backstage
+from .request import Request
 from .status import MODEL, PRIVATE, facts, note, running, told
 
 CLAIM = "My mouth follows the sound alone, wherever my head turns."

@@ -10,8 +10,10 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from ..speech import tts
-from .backstage import Backstage, Request, Result
+from . import studio_view
+from .backstage import Backstage
 from .controls import IDLE, Parts, controls, portrait, stage
+from .request import Request, Result
 from .status import MODEL, PRIVATE, facts, note, running, told
 from .timeline import PLAYHEAD, timeline
 
@@ -27,7 +29,7 @@ def build(backstage: Backstage, tab: gr.Tab) -> None:
         with gr.Column(scale=6, min_width=300, elem_classes="right"):
             right = controls(backstage)
     parts = Parts(**left, **right, timeline=gr.HTML(label="Timeline", js_on_load=PLAYHEAD))
-    _connect(parts, Handlers(backstage))
+    _connect(parts, Handlers(backstage), tab)
 
 
 class Handlers:
@@ -123,6 +125,14 @@ class Handlers:
         )
         return f"<style>{''.join(rules)}</style>"
 
+    def people(self, own: str, identity: str) -> Any:
+        """Whoever can speak: all of this host, and the visitor's own avatar if there is one."""
+        names = self.backstage.names
+        choices = [(name, name) for name in names]
+        choices += [("your avatar", own)] if self.backstage.workshop.bundle(own) else []
+        chosen = identity if identity in dict(choices).values() else names[0]
+        return gr.Radio(choices=choices, value=chosen, visible=len(choices) > 1)
+
     def choose_identity(self, identity: str) -> tuple:
         """Show another person: portrait and clips."""
         person = self.backstage.identity(identity)
@@ -159,7 +169,7 @@ def _facts(info: dict[str, Any]) -> str:
     })  # fmt: skip
 
 
-def _connect(p: Parts, handlers: Handlers) -> None:
+def _connect(p: Parts, handlers: Handlers, tab: gr.Tab) -> None:
     inputs = [
         p.audio, p.text, p.clip, p.voice, p.rate, p.pitch, p.transcript, p.strength, p.label,
         p.identity, p.side,
@@ -169,7 +179,7 @@ def _connect(p: Parts, handlers: Handlers) -> None:
     idle = (gr.update(interactive=True), gr.update(interactive=False))
     busy = idle[::-1]
 
-    def at_rest(identity: str) -> str | None:
+    def at_rest(identity: str) -> Any:
         return portrait(handlers.backstage.identity(identity))
 
     p.generate.click(
@@ -195,6 +205,8 @@ def _connect(p: Parts, handlers: Handlers) -> None:
         handlers.choose_identity, p.identity, [p.preview, p.video, p.clip, p.clip_style],
         api_visibility="private", show_progress="hidden", **MODEL,
     )  # fmt: skip
+    for opened in (gr.context.Context.root_block.load, tab.select):
+        opened(handlers.people, [p.own, p.identity], p.identity, js=RECALL, **PRIVATE)
     gr.context.Context.root_block.load(
         handlers.clip_style, p.identity, p.clip_style,
         api_visibility="private", show_progress="hidden", concurrency_limit=4,
@@ -203,6 +215,8 @@ def _connect(p: Parts, handlers: Handlers) -> None:
     gr.api(handlers.clips, api_name="clips", queue=False)
 
 
+RECALL = f"(own, identity) => [({studio_view.RECALL})(), identity]"
+"""Knows the visitor's own avatar."""
 SHOW_STAGE = """() => {
   const stage = document.querySelector('.stage');
   if (stage.getBoundingClientRect().top < 0) stage.scrollIntoView({behavior: 'smooth'});

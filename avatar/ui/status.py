@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from ..errors import AvatarError
-from .backstage import Update
+from .request import Update
 
 log = logging.getLogger(__name__)
 

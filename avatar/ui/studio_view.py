@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from PIL import Image
 
 from ..errors import AvatarError
 from ..identity import PREVIEW
+from .previews import picture
 from .project import Project, check_consent
 from .status import note
 from .workshop import Workshop
@@ -164,7 +164,7 @@ class View:
         stage, updates = state["stage"], {}
         if "verdict" in state:
             updates[self.report] = report(state)
-            gallery = [(_open(path), _caption(path)) for path in project.report]
+            gallery = [(picture(path), _caption(path)) for path in project.report]
             updates[self.pictures] = gr.update(value=gallery, visible=bool(gallery))
             updates[self.anyway] = gr.update(visible=state["verdict"] == "refuse")
         elif stage == "preparing":
@@ -182,8 +182,8 @@ class View:
         if stage in ("preparing", "training"):
             updates[self.stop] = gr.update(visible=True, interactive=not state["stopping"])
         shown = project.bundle / PREVIEW if stage == "ready" else project.sample
-        if stage in ("training", "packaging", "ready") and shown and (picture := _open(shown)):
-            updates[self.picture] = gr.update(value=picture, visible=True)
+        if stage in ("training", "packaging", "ready") and shown and (still := picture(shown)):
+            updates[self.picture] = gr.update(value=still, visible=True)
         return updates
 
 
@@ -250,14 +250,6 @@ def may_prepare(films: list[str] | None, *consent: Any) -> Any:
     except AvatarError:
         return gr.update(interactive=False)
     return gr.update(interactive=bool(films and ticked))
-
-
-def _open(path: Path) -> Image.Image | None:
-    """A picture of a project, which lies where the page may not serve it from."""
-    try:
-        return Image.open(path).convert("RGB")
-    except OSError:  # being written
-        return None
 
 
 def _caption(path: Path) -> str:

@@ -161,8 +161,11 @@ class Workshop:
         return state | {k: capture[k] for k in ("verdict", "reasons", "marks") if k in capture}
 
     def bundle(self, key: str) -> Path | None:
-        """The avatar of a project's key; None where it is no key, or nothing is made yet."""
-        return self.project(key).bundle if KEY.fullmatch(key) else None
+        """The avatar of a project's key; None where it is no such key, or nothing is made yet."""
+        try:
+            return self.project(key).bundle
+        except AvatarError:
+            return None
 
     def close(self) -> None:
         """The server ends, and so does the job; it can be gone on with."""

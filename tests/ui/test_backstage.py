@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from avatar.ui.backstage import Backstage, Request, Result, Update, gpu_seconds
+from avatar.ui.backstage import Backstage, gpu_seconds
+from avatar.ui.request import Request, Result, Update
 
 
 def forked(generator):
