@@ -23,7 +23,7 @@ WARM_UP = 3
 """Frames looked at before a stretch, so that the detector follows a face from its first frame."""
 EVERY_HAND, EVERY_MESH = 5, 8
 """Hands and other people are looked for in every fifth frame; every eighth mesh is kept."""
-PROBES = 24
+PROBES = 12
 """Frames spread over the film in which faces are looked for first."""
 FACE_HEIGHT = 300
 """Frames are scaled down until faces are this high, in px: the mesh sees them at 256."""
@@ -125,7 +125,7 @@ def analyse(
                 row["frame"] = np.int32(index)
                 rows.append(row)
                 if index % every == 0:
-                    _save(samples / f"{index:06d}.webp", frame)
+                    _save(samples / f"{index:06d}.jpg", frame)
             before = thumbnail
     return _stacked(rows)
 
@@ -187,7 +187,7 @@ def _change(before: np.ndarray | None, now: np.ndarray) -> float:
 
 def _save(path: Path, frame: np.ndarray) -> None:
     with replacing(path) as temporary:
-        cv2.imwrite(str(temporary), frame[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, 95])
+        cv2.imwrite(str(temporary), frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
 
 
 def samples_of(folder: Path) -> Iterator[tuple[int, np.ndarray]]:
@@ -196,7 +196,7 @@ def samples_of(folder: Path) -> Iterator[tuple[int, np.ndarray]]:
     Raises:
         CaptureError: if one is damaged.
     """
-    for path in sorted(folder.glob("[0-9]*.webp")):
+    for path in sorted(folder.glob("[0-9]*.jpg")):
         picture = cv2.imread(str(path))
         if picture is None:
             raise CaptureError(f"The picture {path} is damaged: delete the folder and start anew.")

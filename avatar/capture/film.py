@@ -179,6 +179,7 @@ class Film:
         """The crop's square of a frame that was scaled down."""
         shrink = len(picture) / self.source.height
         x, y, side = (round(v * shrink) for v in (self.crop.x, self.crop.y, self.crop.side))
+        side = min(side, picture.shape[1] - x, picture.shape[0] - y)
         return picture[y : y + side, x : x + side]
 
 

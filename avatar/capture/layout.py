@@ -23,6 +23,7 @@ import numpy as np
 from ..errors import CaptureError
 from ..face.clip import Clip
 from ..face.drawing import SIZE
+from ..face.keypoints import INNER_LIP_BOTTOM, INNER_LIP_TOP
 from ..face.mashing import FaceGeometry
 from ..speech.audio import load_sound
 from ..speech.phonemes import Phone
@@ -132,15 +133,13 @@ class Capture:
         """The person's rest face, which is the median of the silent frames, and the camera.
 
         Listening takes are silent throughout; without any, the pauses of all takes count but,
-        where there are others, of those held out; without a pause, all frames.
+        where there are others, of those held out. Who never pauses is seen with lips least apart.
         """
         listening, seen = self.listening, [take for take in self.takes if not take.held_out]
         takes = [take for take in seen if take.name in listening] or seen or self.takes
-        pauses = any((take.silent & take.usable).any() for take in takes)
-        faces = [
-            t.arrays["landmarks3d_canonical"][t.usable & t.silent if pauses else t.usable]
-            for t in takes
-        ]
+        faces = [t.arrays["landmarks3d_canonical"][t.silent & t.usable] for t in takes]
+        if not any(map(len, faces)):
+            faces = [_lips_least_apart(take) for take in takes]
         if not any(map(len, faces)):
             raise CaptureError(f"The capture {self.folder} has no frame to see a rest face in.")
         rest = np.median(np.concatenate(faces), axis=0)
@@ -284,6 +283,13 @@ class Take:
     def _picture(self, kind: str, frame: int) -> np.ndarray:
         path = self.capture.folder / kind / self.name / f"{frame:06d}.webp"
         return read_image(path)
+
+
+def _lips_least_apart(take: Take) -> np.ndarray:
+    """(n, 68, 3): a tenth of a take's usable faces."""
+    faces = take.arrays["landmarks3d_canonical"][take.usable]
+    apart = np.linalg.norm(faces[:, INNER_LIP_TOP] - faces[:, INNER_LIP_BOTTOM], axis=1)
+    return faces[np.argsort(apart)[: -(-len(faces) // 10)]]
 
 
 def read_image(path: Path) -> np.ndarray:

@@ -18,6 +18,8 @@ EVEN = 2.5
 """How far along the outline, in its points, its steps of whole pixels are evened out."""
 SOLID = 0.02
 """Alpha up to which a pixel belongs to the background alone."""
+FAINT = 4
+"""One part in so many is the alpha below which a pixel's own colour is less and less trusted."""
 STILL = 8.0
 """Grey levels by which the background may differ from picture to picture and still stand still."""
 COVERED = 6
@@ -195,6 +197,8 @@ def cut_out(picture: np.ndarray, matte: np.ndarray, behind: np.ndarray | None) -
         edge = (alpha > 0) & (alpha < 255)
         share = alpha[edge][:, None].astype(np.float32) / 255
         own = (picture[edge] - (1 - share) * behind[edge]) / share
+        sure = np.minimum(share * FAINT, 1)  # what is hardly there has no colour to speak of
+        own = sure * own + (1 - sure) * picture[edge]
         colours = picture.copy()
         colours[edge] = np.clip(own + 0.5, 0, 255)
     return np.dstack([colours, alpha])

@@ -39,8 +39,8 @@ BARS = {
     # Change of the face's brightness between its darkest and lightest tenth, as a share of it.
     "light_change": Bar(0.20, 0.60),
     "marked_share": Bar(0.10, 0.50),
-    # Silence shows the mouth at rest; without any, nothing tells how it looks closed.
-    "silence_s": Bar(5.0, 0.2),
+    # Silence shows the mouth at rest; without any, the frames in which it is least open do.
+    "silence_s": Bar(5.0, 0.0),
     "fps": Bar(23.0, 12.0),
     # What is white has no shape left.
     "clipped_share": Bar(0.05, 0.40),
@@ -135,7 +135,7 @@ def _by_bars(figures: Figures) -> list[tuple[str, str]]:
         "fps": f"The film has only {figures.fps:.3g} frames a second; film with 25 or 30.",
         "clipped_share": f"{figures.clipped_share:.0%} of the face is white; film in softer light.",
     }
-    graded = [(_grade(name, getattr(figures, name)), sentences[name]) for name in BARS]
+    graded = [(grade(name, getattr(figures, name)), sentences[name]) for name in BARS]
     return [(verdict, sentence) for verdict, sentence in graded if verdict != GOOD]
 
 
@@ -143,9 +143,10 @@ def _by_eye(figures: Figures) -> list[tuple[str, str]]:
     """What makes a film usable rather than good, and never worse."""
     rare = rare_visemes(figures.viseme_seconds)
     turned, nodded = (high - low for low, high in (figures.yaw, figures.pitch))
+    names = ", ".join(rare) if len(rare) < len(VISEMES) / 2 else "most sounds"
     found = {
-        f"The mouth shapes of {', '.join(rare)} are seen for less than {ENOUGH_S:.0f} s each; read "
-        "a longer text that has all sounds.": len(rare) > MISSING,
+        f"The mouth shapes of {names} are seen for less than {ENOUGH_S:.0f} s each; read a longer "
+        "text that has all sounds.": len(rare) > MISSING,
         f"The head turns by {turned:.0f} and nods by {nodded:.0f} degrees only; look around a "
         "little while you talk.": turned < TURNED or nodded < NODDED,
         "The face is dark; film in more light.": figures.light < DARKEST,
@@ -163,7 +164,8 @@ def rare_visemes(seconds: dict[str, float]) -> list[str]:
     return [name for name in VISEMES[1:] if seconds.get(name, 0.0) < ENOUGH_S]
 
 
-def _grade(name: str, value: float) -> str:
+def grade(name: str, value: float) -> str:
+    """The verdict of one figure by its bar."""
     good, usable = BARS[name]
     sign = 1 if good > usable else -1
     if sign * value >= sign * good:
