@@ -4,14 +4,18 @@ MediaPipe 0.10.21 finds them; its models come inside its wheel.
 """
 
 import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 
-os.environ.setdefault("GLOG_minloglevel", "2")  # MediaPipe tells every start what it is made of
-
+CHATTER = (b"I0000", b"W0000", b"INFO: ", b"WARNING: All log messages")
+"""How the lines begin that MediaPipe writes at its start."""
 MESH = 478
 """Points of MediaPipe's mesh, irises included."""
 IRISES = (468, 473)
@@ -132,8 +136,10 @@ class Face:
 class _Solution:
     """A MediaPipe graph that is closed when the block ends."""
 
-    def __init__(self, graph: Any):
-        self._graph = graph
+    def __init__(self, make: Callable[[], Any]):
+        with _hushed():
+            self._graph = make()
+        self._calls = 0
 
     def __enter__(self) -> "_Solution":
         return self
@@ -142,6 +148,36 @@ class _Solution:
         self, kind: type | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._graph.close()
+
+    def _process(self, frame: np.ndarray) -> Any:
+        """What the graph finds in a picture (H, W, 3) uint8 RGB."""
+        self._calls += 1
+        # Models are loaded when they are first needed, that is within two frames.
+        with _hushed() if self._calls <= 2 else nullcontext():
+            return self._graph.process(frame)
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Keep MediaPipe from telling users, whenever it starts, what it is made of.
+
+    It writes straight to the process's stderr, and has no switch for that. All that others write
+    meanwhile is passed on.
+    """
+    sys.stderr.flush()
+    true = os.dup(2)
+    with tempfile.TemporaryFile() as told:
+        os.dup2(told.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(true, 2)
+            told.seek(0)
+            for line in told:
+                if not line.startswith(CHATTER):
+                    os.write(true, line)
+            os.close(true)
 
 
 class FaceDetector(_Solution):
@@ -156,12 +192,12 @@ class FaceDetector(_Solution):
         from mediapipe.python.solutions.face_mesh import FaceMesh
 
         super().__init__(
-            FaceMesh(static_image_mode=still, max_num_faces=faces, refine_landmarks=True)
+            lambda: FaceMesh(static_image_mode=still, max_num_faces=faces, refine_landmarks=True)
         )
 
     def __call__(self, frame: np.ndarray) -> list[Face]:
         """Faces in a picture (H, W, 3) uint8 RGB, the largest first."""
-        found = self._graph.process(frame).multi_face_landmarks or []
+        found = self._process(frame).multi_face_landmarks or []
         height, width = frame.shape[:2]
         # MediaPipe gives the depth in the unit of x.
         scale = np.array((width, height, width), np.float32)
@@ -175,11 +211,11 @@ class Matter(_Solution):
     def __init__(self):
         from mediapipe.python.solutions.selfie_segmentation import SelfieSegmentation
 
-        super().__init__(SelfieSegmentation(model_selection=0))
+        super().__init__(lambda: SelfieSegmentation(model_selection=0))
 
     def __call__(self, frame: np.ndarray) -> np.ndarray:
         """(H, W) float32 in 0..1, 1 where the person is, for a picture (H, W, 3) uint8 RGB."""
-        return np.clip(self._graph.process(frame).segmentation_mask, 0, 1)
+        return np.clip(self._process(frame).segmentation_mask, 0, 1)
 
 
 class FaceFinder(_Solution):
@@ -188,11 +224,11 @@ class FaceFinder(_Solution):
     def __init__(self):
         from mediapipe.python.solutions.face_detection import FaceDetection
 
-        super().__init__(FaceDetection(model_selection=1))
+        super().__init__(lambda: FaceDetection(model_selection=1))
 
     def __call__(self, frame: np.ndarray) -> list[tuple[float, float, float]]:
         """Centre x, y and size in px of faces in a picture (H, W, 3) uint8 RGB, largest first."""
-        found = self._graph.process(frame).detections or []
+        found = self._process(frame).detections or []
         height, width = frame.shape[:2]
         boxes = [detection.location_data.relative_bounding_box for detection in found]
         faces = [
@@ -209,11 +245,11 @@ class HandDetector(_Solution):
     def __init__(self):
         from mediapipe.python.solutions.hands import Hands
 
-        super().__init__(Hands(max_num_hands=2, model_complexity=0))
+        super().__init__(lambda: Hands(max_num_hands=2, model_complexity=0))
 
     def __call__(self, frame: np.ndarray) -> list[np.ndarray]:
         """(21, 2) float32 px of each hand in a picture (H, W, 3) uint8 RGB."""
-        found = self._graph.process(frame).multi_hand_landmarks or []
+        found = self._process(frame).multi_hand_landmarks or []
         height, width = frame.shape[:2]
         return [_points(hand)[:, :2] * np.array((width, height), np.float32) for hand in found]
 
