@@ -79,9 +79,9 @@ class Project:
             return None
 
     @property
-    def report(self) -> list[Path]:
-        """Pictures of the films as ``prepare`` saw them."""
-        return sorted((self.capture_path / "report").glob("*.png"))
+    def report(self) -> Path:
+        """The folder with pictures of the films as ``prepare`` saw them."""
+        return self.capture_path / "report"
 
     @property
     def run_path(self) -> Path:

@@ -47,7 +47,7 @@ class Handlers:
         It answers at once; follow the work with `/progress`. Nothing is made without consent.
 
         Args:
-            films: one to ten films of one person who speaks, 2 to 20 minutes together.
+            films: one to ten films of one person who speaks, 5 minutes or more together.
             transcript: what is said in a single film, in English; makes the lips more exact.
             who: name of the person in the films.
             agreed: what this person agrees to.

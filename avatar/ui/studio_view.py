@@ -45,6 +45,17 @@ VERDICTS = {
 INTRODUCTION = """<div class="lead"><p>A few minutes of you talking become an avatar that says
 whatever you write. All of it is made on this machine, and only with the consent of whoever is in
 the films.</p></div>"""
+PICTURES = {
+    "crop": "What is cut out, and what was found in it",
+    "drawings": "What was found, over time",
+    "mouths": "A mouth for each sound",
+    "matte": "The person, apart from the background",
+    "pose": "Where the head points",
+    "visemes": "How long each mouth shape is seen",
+    "timeline": "Speech, light and sharpness",
+    "left_out": "What is left out",
+}
+"""The pictures of a report, in their order."""
 GUIDE = """<div class="how"><svg viewBox="0 0 400 400" role="img"
  aria-label="How to film: head and shoulders in the middle of the picture">
 <g fill="none" stroke="currentColor" stroke-width="2.5" stroke-linecap="round">
@@ -52,7 +63,7 @@ GUIDE = """<div class="how"><svg viewBox="0 0 400 400" role="img"
 <path d="M200 105c-42 0-62 30-60 70 2 44 28 78 60 78s58-34 60-78c2-40-18-70-60-70z"/>
 <path d="M176 250v24c-2 14-70 18-88 56M224 250v24c2 14 70 18 88 56"/>
 <path d="M70 180H120M280 180H330" stroke-dasharray="1 9"/></g></svg>
-<ul><li>2 to 5 minutes of talk</li><li>Head and shoulders, eyes at the camera</li>
+<ul><li>5 minutes of talk or more</li><li>Head and shoulders, eyes at the camera</li>
 <li>Even light, a camera that stands still</li>
 <li>No hand before the mouth, no music</li></ul></div>"""
 CONSENT = """<div class="lead consent"><h2>Consent</h2><p>It is kept in the avatar, with the date
@@ -137,7 +148,7 @@ class View:
         told = {self.status: status(state)}
         now = json.dumps([
             {k: v for k, v in state.items() if k not in ("doing", "done", "total", "seconds_left")},
-            len(project.report), str(project.sample),
+            str(project.sample),
         ])  # fmt: skip
         if now == shown:
             return told
@@ -164,7 +175,11 @@ class View:
         stage, updates = state["stage"], {}
         if "verdict" in state:
             updates[self.report] = report(state)
-            gallery = [(picture(path), _caption(path)) for path in project.report]
+            gallery = [
+                (picture(path), caption)
+                for name, caption in PICTURES.items()
+                if (path := project.report / f"{name}.png").is_file()
+            ]
             updates[self.pictures] = gr.update(value=gallery, visible=bool(gallery))
             updates[self.anyway] = gr.update(visible=state["verdict"] == "refuse")
         elif stage == "preparing":
@@ -233,7 +248,7 @@ def report(state: dict[str, Any]) -> str:
     verdict = state["verdict"]
     return (
         f'<div class="lead verdict {verdict}"><h2>{VERDICTS[verdict]}</h2>'
-        f"<ul>{reasons}</ul>{more}</div>"
+        f"{f'<ul>{reasons}</ul>' if reasons else ''}{more}</div>"
     )
 
 
@@ -250,7 +265,3 @@ def may_prepare(films: list[str] | None, *consent: Any) -> Any:
     except AvatarError:
         return gr.update(interactive=False)
     return gr.update(interactive=bool(films and ticked))
-
-
-def _caption(path: Path) -> str:
-    return path.stem.replace("_", " ").replace("-", " ").capitalize()
