@@ -11,9 +11,9 @@ POINTS = 128
 """Points of an outline, as Mira's have."""
 SOFT = 1.0
 """Blur of the matte in px: MediaPipe's comes in steps of two."""
-GROWN = 3
-"""Pixels by which the matte is widened, so that single hairs stay: where the camera stands still
-what is taken in too much is the true background."""
+GROWN, GROWN_LEAST = 3, 1
+"""Pixels by which the matte is widened, so that single hairs stay, where the camera stands still:
+what is taken in too much is the true background; and where it moves."""
 EVEN = 2.5
 """How far along the outline, in its points, its steps of whole pixels are evened out."""
 SOLID = 0.02
@@ -38,14 +38,15 @@ def steady(mattes: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
             yield window[0] / 4 + window[1] / 2 + window[2] / 4
 
 
-def clean(matte: np.ndarray) -> np.ndarray:
+def clean(matte: np.ndarray, grown: int = GROWN) -> np.ndarray:
     """The person alone, (512, 512) float32 0..1: the largest part, without holes, a little wider.
 
     Args:
         matte: (512, 512) float32 0..1.
+        grown: px by which it is widened.
     """
     core = _person(matte)
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * GROWN + 1,) * 2)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grown + 1,) * 2)
     near = cv2.dilate(core, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (31, 31)))
     inside = cv2.erode(core, kernel)
     matte = np.where(near > 0, cv2.dilate(matte, kernel), 0)

@@ -11,7 +11,7 @@ from PIL import Image
 from ..files import replacing
 from .crop import Crop, cut
 from .detect import Matter
-from .matte import POINTS, clean, cut_out, outline, steady
+from .matte import GROWN, GROWN_LEAST, POINTS, clean, cut_out, outline, steady
 from .source import VideoSource
 
 QUALITY = 95
@@ -81,7 +81,7 @@ def make_pictures(stretch: Stretch, folders: Folders, background: Path | None) -
         })  # fmt: skip
         name = f"{index - stretch.offset:06d}.webp"
         if index in stretch.chosen:
-            matte = clean(matte)
+            matte = clean(matte, GROWN_LEAST if behind is None else GROWN)
             _save(folders.heads / name, cut_out(head, matte, behind))
             mouth = cut(stretch.crop.of(frame), stretch.mouth_box)
             boxes = (_magnified(part, stretch.mouth_box) for part in (matte, behind))

@@ -49,7 +49,8 @@ def viseme_chart(seconds: dict[str, float]) -> bytes:
     colours = [GOOD if value >= ENOUGH_S else POOR for value in values]
     axes.bar(names, values, color=colours, width=0.7)
     axes.axhline(ENOUGH_S, color=INK, linewidth=1, linestyle="--")
-    axes.text(len(names) - 0.4, ENOUGH_S, f" {ENOUGH_S:g} s", va="center", color=INK)
+    axes.text(1.005, ENOUGH_S, f"{ENOUGH_S:g} s", va="center", color=INK,
+              transform=axes.get_yaxis_transform())  # fmt: skip
     axes.set(ylabel="seconds seen", title="Mouth shapes")
     return _png(figure)
 
@@ -72,21 +73,22 @@ def timeline_chart(
     """
     figure = _figure(10, 4.4)
     top, middle, bottom = figure.subplots(3, 1, sharex=True, height_ratios=(1, 2, 2))
-    minutes = np.arange(len(why)) / float(fps) / 60
-    top.fill_between(minutes, 0, speaking, color="#9fb8cc", linewidth=0, label="speech")
+    short = len(why) < 180 * fps
+    times = np.arange(len(why)) / float(fps) / (1 if short else 60)
+    top.fill_between(times, 0, speaking, color="#9fb8cc", linewidth=0, label="speech")
     for reason, colour in REASONS.items():
         here = np.array([each == reason for each in why])
         if here.any():
-            top.fill_between(minutes, 0, 1, where=here, color=colour, step="mid", label=reason)
+            top.fill_between(times, 0, 1, where=here, color=colour, step="mid", label=reason)
     top.set(yticks=[], ylim=(0, 1), title="Speech, and what is left out")
     top.legend(frameon=False, ncols=6, loc="lower left", bbox_to_anchor=(0, 1.25), fontsize=8)
     for axes, values, name in ((middle, light, "light, grey"), (bottom, sharpness, "sharpness")):
-        times, line = _thinned(minutes, np.where([not w for w in why], values, np.nan))
-        axes.plot(times, line, color="#4c86b8", linewidth=1)
+        at, line = _thinned(times, np.where([not w for w in why], values, np.nan))
+        axes.plot(at, line, color="#4c86b8", linewidth=1)
         axes.set(ylabel=name)
     middle.set_ylim(0, 255)
     bottom.set_ylim(0, None)
-    bottom.set_xlabel("minutes")
+    bottom.set_xlabel("seconds" if short else "minutes")
     return _png(figure)
 
 

@@ -21,7 +21,7 @@ DRAWN = 18
 """Heads shown with their drawings."""
 INK, PAPER = (40, 44, 52), (255, 255, 255)
 LINE, SQUARE, MOUTH = (0, 230, 120), (255, 255, 255), (255, 190, 0)
-COLOURS = ((0, 0, 0), (255, 255, 255), (20, 170, 60))
+COLOURS = {"black": (0, 0, 0), "white": (255, 255, 255), "green": (20, 170, 60)}
 """Backgrounds on which a bad matte shows."""
 
 Drawn = tuple[np.ndarray, str]
@@ -52,8 +52,9 @@ def matte_sheet(capture: Capture) -> np.ndarray:
     tiles = []
     for take, frame in _spread(capture, 2):
         head = take.head(frame)
-        plain = [np.full((SIZE, SIZE, 3), colour, np.uint8) for colour in COLOURS]
-        tiles += [(composite(head, behind), "") for behind in plain]
+        for name, colour in COLOURS.items():
+            behind = np.full((SIZE, SIZE, 3), colour, np.uint8)
+            tiles.append((composite(head, behind), f"over {name}"))
         tiles += [(np.repeat(head[..., 3:], 3, axis=2), "matte")]
         tiles += [(take.head_over_background(frame), "over its background")]
         tiles += [(capture.background, "background")]
