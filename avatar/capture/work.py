@@ -116,6 +116,7 @@ def _begin() -> None:
     import cv2
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # MediaPipe's threads talk; errors are passed on
     cv2.setNumThreads(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
