@@ -1,5 +1,6 @@
 """The whole product in one object: sound or text in, a video of the person saying it out."""
 
+import logging
 import secrets
 import tempfile
 from collections.abc import Generator, Iterator
@@ -20,6 +21,8 @@ from .speech.features import Visemes, blend
 from .speech.speech import Speech
 from .speech.tts import DEFAULT_VOICE, Voice
 from .speech.visemes import strength_of, viseme_track
+
+_LOGGER = logging.getLogger(__name__)
 
 Source = str | Path | np.ndarray | Speech
 """A sound file, a text, a sound (float32 mono at 16 kHz), or speech that is ready."""
@@ -94,6 +97,8 @@ class Avatar:
                 ``speech.audio.from_array`` makes one), or a ``Speech``. A text that ends like
                 the name of a sound file, "... talk.mp3", is taken for one.
             clip: head motion, a name or a ``Clip`` of your own; None for the identity's default.
+                What leaves the drawings that the network was trained on is pulled to the nearest
+                of them, with a warning.
             out: the MP4; None for a new file in the system's temporary folder.
             label: draw a small "AI-generated" into a corner.
             progress: called as (stage, done, total); what it raises cancels, and nothing is left.
@@ -199,7 +204,16 @@ class Avatar:
         return render_frames(self.engine, clip, self.identity.config, speech.values)
 
     def _clip(self, clip: str | Clip | None) -> Clip:
-        return clip if isinstance(clip, Clip) else self.identity.clip(clip)
+        """Motion that the network can draw: other clips are pulled to the drawings it has seen."""
+        if not isinstance(clip, Clip):
+            return self.identity.clip(clip)
+        seen = self.identity.seen()
+        if seen is None or self.identity.clips.get(clip.name) is clip:
+            return clip
+        pulled = seen.pull(clip)
+        if pulled.warning:
+            _LOGGER.warning(pulled.warning)
+        return pulled.clip
 
     def _temporary_path(self) -> Path:
         name = f"{self.identity.name}-{secrets.token_hex(6)}.mp4"

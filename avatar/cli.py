@@ -46,6 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_speak(verbs)
     _add_serve(verbs)
     _add_mash(verbs)
+    _add_stretch(verbs)
     cli_capture.add_verbs(verbs)
     cli_training.add_verbs(verbs)
     _add_benchmark(verbs)
@@ -162,6 +163,43 @@ def _mash(options: argparse.Namespace) -> dict[str, Any]:
         "identity": person.name,
         "pose_distance_degrees": made.mash.distance,
         "rendered": made.rendered is not None,
+    }
+
+
+def _add_stretch(verbs: Any) -> None:
+    parser = verb(
+        verbs, "stretch", _stretch,
+        "Turn the head further than it was seen to, and show how it is pulled back.",
+    )  # fmt: skip
+    add_identity(parser, "identity")
+    parser.add_argument("--clip", help="head-motion clip; the identity's own choice if not given")
+    parser.add_argument("--times", type=float, default=2.0,
+                        help="widest turn, as a multiple of the widest one trained on")  # fmt: skip
+    parser.add_argument("--out", type=Path, required=True, help="the PNG to write")
+
+
+def _stretch(options: argparse.Namespace) -> dict[str, Any]:
+    from PIL import Image
+
+    from .identity import load_identity
+    from .render.engine import make_engine
+    from .render.stretching import stretch_sheet
+
+    check_folder(options.out)
+    person = load_identity(options.identity, options.revision)
+    picture, pulled, left = stretch_sheet(
+        person, make_engine(person), person.clip(options.clip), options.times
+    )
+    with replacing(options.out) as temporary:
+        Image.fromarray(picture).save(temporary, "png")
+    print(f"{options.out}: {pulled.warning or 'nothing was outside'}")
+    return {
+        "path": str(options.out),
+        "frames": len(pulled.clip),
+        "frames_outside": int(pulled.far.sum()),
+        "pulled_px": float(pulled.px.max()),
+        "pulled_degrees": float(pulled.degrees.max()),
+        "left_px": left,
     }
 
 

@@ -22,6 +22,7 @@ from safetensors.torch import save_file
 from . import hub
 from .errors import BundleError, ClipError
 from .face.clip import Clip
+from .face.seen import SeenDrawings
 from .identity_config import CONFIG, NAME, IdentityConfig
 from .nets.oracle import Oracle
 from .nets.renderer import Renderer
@@ -32,7 +33,7 @@ __all__ = [
 ]  # fmt: skip
 
 WEIGHTS, ORACLE, CLIPS = "renderer.safetensors", "oracle.safetensors", "clips"
-PREVIEW, CARD = "preview.webp", "README.md"
+SEEN, PREVIEW, CARD = "seen.safetensors", "preview.webp", "README.md"
 
 
 class Clips(Mapping[str, Clip]):
@@ -117,6 +118,23 @@ class Identity:
         oracle.load_state_dict(weights, assign=True)
         return oracle.eval().requires_grad_(False)
 
+    def seen(self) -> SeenDrawings | None:
+        """The drawings that the network was trained on, read when they are first asked for.
+
+        None where the bundle has none, or no rest face.
+
+        Raises:
+            BundleError: if they are damaged.
+        """
+        return self._seen
+
+    @cached_property
+    def _seen(self) -> SeenDrawings | None:
+        path, geometry = self.folder / SEEN, self.config.geometry
+        if geometry is None or not path.is_file():
+            return None
+        return SeenDrawings.load(path, geometry)
+
     def clip(self, name: str | None = None) -> Clip:
         """The clip of that name, or the default one.
 
@@ -190,6 +208,7 @@ def save_identity(
     clips: Iterable[Clip],
     *,
     oracle: Oracle | None = None,
+    seen: SeenDrawings | None = None,
     preview: np.ndarray | None = None,
     card: str = "",
     overwrite: bool = False,
@@ -202,6 +221,7 @@ def save_identity(
         renderer: the trained network, built from ``config.network``.
         clips: head motion at the identity's frame rate.
         oracle: the trained oracle, built from ``config.oracle``; stored in half precision.
+        seen: drawings that stand for all that the network was trained on.
         preview: (H, W, 3) uint8 RGB still.
         card: text of the model card, ``README.md``.
         overwrite: replace what stands at ``folder``.
@@ -224,12 +244,15 @@ def save_identity(
         if oracle is not None:
             halves = {key: value.half() for key, value in oracle.state_dict().items()}
             _write_weights(temporary / ORACLE, config.name, halves)
+        if seen is not None:
+            seen.save(temporary / SEEN)
         for clip in clips:
             clip.save(temporary / CLIPS / f"{clip.name}.safetensors")
         (temporary / CARD).write_text(card, encoding="utf-8")
         if preview is not None:
             _save_preview(temporary / PREVIEW, preview)
         written = read_bundle(temporary)  # what cannot be loaded must not replace what can
+        written.seen()
         if oracle is not None:
             written.oracle()
         _swap(temporary, folder)

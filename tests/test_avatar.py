@@ -12,6 +12,7 @@ from avatar.avatar import _names_sound
 from avatar.errors import ClipError, RenderError, SoundError, TextError
 from avatar.identity import load_identity
 from avatar.media import ffmpeg_exe
+from avatar.render.stretching import stretched
 from avatar.speech.audio import save_wav
 from avatar.timing import frame_count
 
@@ -117,6 +118,26 @@ def test_without_a_name_the_video_goes_to_the_temporary_folder(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     video = avatar.speak(hum)
     assert files_under(tmp_path) == {video.path}
+
+
+def test_motion_of_others_is_pulled_to_what_was_seen(
+    avatar: Avatar, hum: np.ndarray, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its own clips are drawn as they are; others may ask for more than the network has learnt."""
+    own, drawn = avatar.identity.clip("lively"), []
+
+    class Sketcher(QuickEngine):
+        def __call__(self, drawings: np.ndarray, features: np.ndarray) -> np.ndarray:
+            drawn.append(drawings[0].copy())
+            return super().__call__(drawings, features)
+
+    sketched = Avatar(avatar.identity, Sketcher())
+    far = stretched(own, avatar.identity.seen(), 2)
+    for clip, expected in ((own, own), (far, avatar.identity.seen().pull(far).clip)):
+        drawn.clear()
+        sketched.speak(hum, clip=clip, out=tmp_path / "v.mp4")
+        assert np.array_equal(drawn[0], expected.drawing(0, avatar.identity.config.style))
+    assert len(caplog.messages) == 1 and "lively-stretched leaves the drawings" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,27 @@ def test_what_cannot_be_mashed_is_told(
     assert sentence in capsys.readouterr().err and not out.exists()
 
 
+def test_stretch_writes_a_sheet_of_drawings_none_of_which_leaves_the_hull(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("avatar.render.engine.make_engine", lambda *_: QuickEngine())
+    out, facts = tmp_path / "sheet.png", tmp_path / "sheet.json"
+    assert main(["stretch", "mira", "--out", str(out), "--json", str(facts)]) == 0
+    assert cv2.imread(str(out)).shape == (4 * 276, 6 * 256, 3)
+    result = json.loads(facts.read_text())
+    assert result["frames"] == 375 and result["frames_outside"] > 100 and result["pulled_px"] > 20
+    assert max(result["left_px"].values()) < 0.3 and "outline" in result["left_px"]
+
+
+def test_what_cannot_be_stretched_is_told(
+    masher: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    (masher / "seen.safetensors").unlink(missing_ok=True)
+    out = tmp_path / "sheet.png"
+    assert main(["stretch", str(masher), "--out", str(out)]) == 1
+    assert "has no seen drawings" in capsys.readouterr().err and not out.exists()
+
+
 @pytest.mark.parametrize("seconds", ["0", "-1", "nan"])
 def test_nothing_is_not_benchmarked(seconds: str, capsys: pytest.CaptureFixture) -> None:
     assert main(["benchmark", "--seconds", seconds]) == 1
@@ -150,7 +171,7 @@ def test_wrong_arguments_are_2(arguments: list[str], capsys: pytest.CaptureFixtu
     assert end.value.code == 2 and "usage:" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("verb", ["speak", "serve", "mash", "train", "evaluate", "benchmark"])
+@pytest.mark.parametrize("verb", ["speak", "serve", "mash", "stretch", "train", "evaluate", "benchmark"])
 def test_every_verb_has_help_and_json(verb: str, capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit) as end:
         main([verb, "--help"])

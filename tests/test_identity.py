@@ -1,6 +1,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from avatar import identity as room
 from avatar.errors import BundleError, ClipError
 from avatar.face.clip import Clip
 from avatar.face.mashing import FaceGeometry
+from avatar.face.seen import SeenDrawings
 from avatar.identity import Identity, IdentityConfig, list_identities, load_identity, save_identity
 from avatar.nets.oracle import Oracle, OracleConfig
 from avatar.nets.renderer import Renderer, RendererConfig
@@ -352,6 +354,59 @@ def test_an_oracle_comes_from_the_hub(
     monkeypatch.setattr("time.sleep", lambda _: None)
     fake_hub.repos[REPO] = masher
     assert load_identity(REPO).oracle().config == TINY
+
+
+# With seen drawings
+
+
+def make_seen(geometry: FaceGeometry) -> SeenDrawings:
+    clip = make_clip("a")
+    pose = np.tile(np.eye(4, dtype=np.float32), (3, 1, 1))
+    pose[:, 2, 3] = 2
+    return SeenDrawings(geometry, clip.keypoints, clip.irises, pose, clip.contour)
+
+
+@pytest.fixture
+def watcher(masher: Path) -> Path:
+    """A bundle with seen drawings, read as far as ``config.json`` and clips."""
+    anna = load_identity(masher)
+    seen = make_seen(anna.config.geometry)
+    clips = list(anna.clips.values())
+    return save_identity(
+        masher, replace(anna.config, oracle=None), anna.renderer, clips, seen=seen, overwrite=True
+    )
+
+
+def test_seen_drawings_are_part_of_the_bundle(watcher: Path) -> None:
+    anna = load_identity(watcher)
+    seen = anna.seen()
+    assert len(seen) == 3 and seen is anna.seen() and seen.geometry is anna.config.geometry
+    assert np.abs(seen.keypoints - make_clip("a").keypoints).max() < 0.01
+
+
+def test_a_bundle_without_seen_drawings_has_none(bundle: Path, watcher: Path) -> None:
+    assert load_identity(bundle).seen() is None
+    change_config(watcher, name="b")
+    values = json.loads((watcher / "config.json").read_text())
+    del values["geometry"]
+    (watcher / "config.json").write_text(json.dumps(values))
+    assert load_identity(watcher).seen() is None
+
+
+def test_damaged_seen_drawings_are_one_sentence(watcher: Path) -> None:
+    (watcher / "seen.safetensors").write_bytes(b"no")
+    anna = load_identity(watcher)
+    with pytest.raises(BundleError, match=r"seen\.safetensors is damaged") as error:
+        anna.seen()
+    sentence(error)
+
+
+def test_seen_drawings_come_from_the_hub(
+    fake_hub: FakeHub, watcher: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    fake_hub.repos[REPO] = watcher
+    assert len(load_identity(REPO).seen()) == 3
 
 
 # From the Hub

@@ -1,7 +1,7 @@
 """Head pose: canonical points to pixels and back (paper, Eq. 1 and 2), distance, damping."""
 
-import cv2
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 
 def project(
@@ -68,23 +68,45 @@ def pose_distance(pose_a: np.ndarray, pose_b: np.ndarray) -> np.ndarray:
     return np.degrees(2 * np.arcsin(np.clip(chord / np.sqrt(8), 0, 1)))
 
 
+def middle_pose(pose: np.ndarray) -> np.ndarray:
+    """The middle of poses (T, 4, 4): the rotation nearest to their mean, and the mean place."""
+    middle = np.eye(4)
+    u, _, vt = np.linalg.svd(pose[:, :3, :3].mean(axis=0, dtype=np.float64))
+    middle[:3, :3] = u @ np.diag([1, 1, np.linalg.det(u @ vt)]) @ vt
+    middle[:3, 3] = pose[:, :3, 3].mean(axis=0, dtype=np.float64)
+    return middle
+
+
+def to_motion(pose: np.ndarray, middle: np.ndarray) -> np.ndarray:
+    """How poses (T, 4, 4) differ from a middle one (4, 4): (T, 6), turn in radians and metres.
+
+    Raises:
+        ValueError: if a pose holds no rotation.
+    """
+    turns = middle[:3, :3].T @ np.float64(pose[:, :3, :3])
+    if (np.linalg.det(turns) <= 0).any():
+        raise ValueError("expected poses that hold rotations")
+    turns = Rotation.from_matrix(turns).as_rotvec()
+    return np.concatenate([turns, pose[:, :3, 3] - middle[:3, 3]], axis=1)
+
+
+def from_motion(motion: np.ndarray, middle: np.ndarray) -> np.ndarray:
+    """The poses (T, 4, 4) float64 that ``to_motion`` gave ``motion`` (T, 6) for."""
+    pose = np.tile(np.eye(4), (len(motion), 1, 1))
+    pose[:, :3, :3] = middle[:3, :3] @ Rotation.from_rotvec(motion[:, :3]).as_matrix()
+    pose[:, :3, 3] = middle[:3, 3] + motion[:, 3:]
+    return pose
+
+
 def damp(pose: np.ndarray, amount: float) -> np.ndarray:
     """Keep a share of the motion around the middle pose.
 
     Args:
         pose: (T, 4, 4) rigid.
-        amount: 0 holds the middle pose, 1 changes nothing.
+        amount: 0 holds the middle pose, 1 changes nothing, more enlarges the motion.
 
     Returns:
         (T, 4, 4) of the same type.
     """
-    # The middle rotation is the rotation nearest to the mean matrix.
-    u, _, vt = np.linalg.svd(pose[:, :3, :3].mean(axis=0))
-    middle = u @ np.diag([1, 1, np.linalg.det(u @ vt)]) @ vt
-    centre = pose[:, :3, 3].mean(axis=0)
-    result = pose.copy()
-    for frame in result:
-        turn, _ = cv2.Rodrigues(middle.T @ frame[:3, :3].astype(np.float64))
-        frame[:3, :3] = middle @ cv2.Rodrigues(amount * turn)[0]
-        frame[:3, 3] = centre + amount * (frame[:3, 3] - centre)
-    return result
+    middle = middle_pose(pose)
+    return from_motion(amount * to_motion(pose, middle), middle).astype(pose.dtype)

@@ -9,18 +9,20 @@ from ..face.pose import middle_pose
 from ..face.seen import FaceSpace, SeenDrawings
 from .dataset import train_takes
 
-SHARES = {"head": 300, "eyes": 120, "brows": 80, "gaze": 80, "nose": 20}
-"""How many drawings are chosen for each part of the face: the corners of its hull come first."""
-NEIGHBOURS, LONELY = 5, 3.0
-"""A drawing whose fifth neighbour is this many times further off than for 99 % of them is an error
-of the detector: what faces do lasts for some frames, or happens again."""
+SHARES = {"head": 100, "eyes": 80, "brows": 60, "gaze": 60, "nose": 40}
+"""How many drawings are chosen to cover what each part does."""
+OUTERMOST = 260
+"""How many are chosen for the corners of the hull of the head, which has most freedom."""
+NEIGHBOURS, LONELY, NEAR_PX = 5, 5.0, 1.0
+"""A drawing whose fifth neighbour is this many times further off than for nine of ten drawings, and
+further than 1 px, is an error of the detector: what faces do lasts for some frames, or happens
+again."""
 
 
 def gather_seen(capture: Capture) -> SeenDrawings:
     """Choose up to 600 drawings of the train takes that reach as far as all of them together.
 
-    For each part in turn the drawing is taken that is furthest from those chosen before it, first
-    the one nearest to the middle; the same capture gives the same drawings.
+    The same capture gives the same drawings.
 
     Raises:
         CaptureError: if there is no usable frame to train on.
@@ -40,28 +42,37 @@ def gather_seen(capture: Capture) -> SeenDrawings:
     canonical = space.canonical(arrays["keypoints"], arrays["irises"], arrays["pose"])
     parts = {"head": space.head(arrays["pose"]), **space.features(canonical)}
     common = np.flatnonzero(~np.any([_lonely(part) for part in parts.values()], axis=0))
-    chosen = {
-        int(common[index])
-        for name, count in SHARES.items()
-        for index in _furthest(parts[name][common], count)
-    }
-    return SeenDrawings(
-        capture.geometry, **{name: array[sorted(chosen)] for name, array in arrays.items()}
-    )
+    chosen = _outermost(parts["head"][common], OUTERMOST)
+    for name, count in SHARES.items():
+        chosen |= _furthest(parts[name][common], count)
+    frames = common[sorted(chosen)]
+    return SeenDrawings(capture.geometry, **{name: a[frames] for name, a in arrays.items()})
 
 
-def _furthest(points: np.ndarray, count: int) -> list[int]:
-    """Farthest-point sampling: indices of ``count`` of the points (N, D), or of all."""
+def _outermost(points: np.ndarray, count: int) -> set[int]:
+    """Indices of the points (N, D) that are furthest out in directions all around the middle."""
+    away = points - points.mean(axis=0)
+    axes, _, _ = np.linalg.svd(away, full_matrices=False)  # as wide in all directions
+    around = np.random.default_rng(0).normal(0, 1, (4 * count, axes.shape[1]))
+    corners = [int((axes @ direction).argmax()) for direction in around]
+    return set(list(dict.fromkeys(corners))[:count])
+
+
+def _furthest(points: np.ndarray, count: int) -> set[int]:
+    """Farthest-point sampling: indices of ``count`` of the points (N, D), or of all.
+
+    First the one nearest to the middle, then always the one furthest from those chosen before.
+    """
     away = ((points - points.mean(axis=0)) ** 2).sum(axis=1)
     chosen, nearest = [int(away.argmin())], np.full(len(points), np.inf)
     while len(chosen) < min(count, len(points)):
         last = points[chosen[-1]]
         nearest = np.minimum(nearest, ((points - last) ** 2).sum(axis=1))
         chosen.append(int(nearest.argmax()))
-    return chosen
+    return set(chosen)
 
 
 def _lonely(points: np.ndarray) -> np.ndarray:
     """(N,) bool: points (N, D) with hardly another near them."""
     distance, _ = cKDTree(points).query(points, k=[min(NEIGHBOURS + 1, len(points))])
-    return distance[:, 0] > LONELY * max(float(np.quantile(distance, 0.99)), 1e-3)
+    return distance[:, 0] > max(LONELY * float(np.quantile(distance, 0.9)), NEAR_PX)
