@@ -148,7 +148,7 @@ class Avatar:
         path = Path(out) if out is not None else self._temporary_path()
         fps = self.identity.config.fps
         with video_writer(
-            path, fps, speech.sound, metadata=self._metadata(), label=label
+            path, fps, speech.sound, metadata=self.metadata(), label=label
         ) as writer:  # fmt: skip
             yield Step("render", 0, writer.frames)
             for frame in self._frames(speech, motion):
@@ -219,7 +219,7 @@ class Avatar:
         name = f"{self.identity.name}-{secrets.token_hex(6)}.mp4"
         return Path(tempfile.gettempdir()) / name
 
-    def _metadata(self) -> dict[str, str]:
+    def metadata(self) -> dict[str, str]:
         """Container tags that say what this is; re-encoding by others may drop them."""
         name, revision = self.identity.name, self.identity.revision
         return {
