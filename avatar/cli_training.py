@@ -67,9 +67,11 @@ class _PrintConfig(argparse.Action):
 
 def _train(options: argparse.Namespace) -> dict[str, Any]:
     from .training.config import TrainingConfig
+    from .training.distributed import rank
     from .training.pipeline import train
 
-    logging.getLogger("avatar").setLevel(logging.INFO)
+    leads = rank() == 0
+    logging.getLogger("avatar").setLevel(logging.INFO if leads else logging.ERROR)
     wanted = TrainingConfig.read(options.config) if options.config else None
     try:
         with progress_of(options) as progress:
@@ -81,7 +83,8 @@ def _train(options: argparse.Namespace) -> dict[str, Any]:
     except KeyboardInterrupt:
         print(f"avatar: what is done stands in {options.folder}", file=sys.stderr)
         raise
-    print(f"{options.folder}: trained for {training['steps']} steps")
+    if leads:
+        print(f"{options.folder}: trained for {training['steps']} steps")
     return training
 
 

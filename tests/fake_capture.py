@@ -44,6 +44,15 @@ def make_capture(folder: Path, takes: dict[str, range]) -> Path:
     return folder
 
 
+def hide(take: Path, frames: list[int]) -> None:
+    """Mark frames of a take, an ``.npz`` file, as not usable."""
+    with np.load(take) as data:
+        arrays = dict(data)
+    usable = np.ones(len(arrays["landmarks2d"]), bool)
+    usable[frames] = False
+    np.savez(take, **arrays | {"usable": usable})
+
+
 def motion(frames: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Keypoints (T, 68, 2), irises (T, 2, 2) and outline (T, 100, 2) of a face that sways and
     opens and closes its mouth."""

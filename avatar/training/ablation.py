@@ -25,8 +25,9 @@ from .synthetic import SyntheticSamples
 
 STEPS = 3_000
 SCHEDULE = PictureSchedule(STEPS, adversary=0.9)
-TRAINING = RendererTraining(SCHEDULE, LossWeights(width=16))
-"""The same for all arms; the discriminators are narrow and join late, for the sake of CPUs."""
+TRAINING = RendererTraining(SCHEDULE, LossWeights(width=16), mouth_share=0.5)
+"""The same for all arms, and as they were first run; the discriminators are narrow and join late,
+for the sake of CPUs."""
 
 
 @dataclass(frozen=True)

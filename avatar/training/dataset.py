@@ -112,6 +112,25 @@ def load_capture(capture: Capture, window: int, features: Features = VISEMES) ->
     return samples
 
 
+def to_show(samples: Sequence[Sample], count: int = 4) -> list[Sample]:
+    """Samples from first to last whose pictures can be decoded, ``count`` at most.
+
+    Raises:
+        CaptureError: if none can.
+    """
+    whole: list[Sample] = []
+    for index in np.linspace(0, len(samples) - 1, count).astype(int):
+        try:
+            samples[index].pictures()
+        except CaptureError as error:
+            problem = error
+        else:
+            whole.append(samples[index])
+    if not whole:
+        raise problem
+    return whole
+
+
 def renderer_item(sample: Sample, box: Box, style: DrawingStyle) -> dict[str, Tensor]:
     """drawing (1, 512, 512) uint8; window (frames, k); and what ``pictures_item`` gives."""
     drawing = draw(sample.keypoints, sample.irises, sample.contour, style)

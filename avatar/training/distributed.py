@@ -1,6 +1,8 @@
 """Several processes that train one network, as torchrun starts them.
 
-    torchrun --nproc_per_node=2 -m avatar train CAPTURE --run RUN
+    torchrun --nproc_per_node=2 -m -- avatar train CAPTURE --run RUN
+
+(Without "--" some torchruns take --run for one of their own options.)
 
 Every process takes its share of each batch; the gradients' mean is what one process would have
 found for the whole batch. Process 0 alone writes. Alone, all of this does nothing.
@@ -33,8 +35,8 @@ def together() -> Iterator[None]:
 
 
 def rank() -> int:
-    """Number of this process, from 0."""
-    return dist.get_rank() if dist.is_initialized() else 0
+    """Number of this process, from 0, also before they have joined."""
+    return int(os.environ.get("RANK", "0"))
 
 
 def world() -> int:

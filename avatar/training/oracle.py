@@ -15,7 +15,7 @@ from ..face.drawing import DrawingStyle
 from ..nets.oracle import Oracle, OracleConfig
 from ..nets.pixels import signed, unit
 from .course import Course
-from .dataset import Sample, grid, oracle_drawings, pictures_item
+from .dataset import Sample, grid, oracle_drawings, pictures_item, to_show
 from .losses import LossWeights, PictureLoss
 from .pictures import PictureSchedule, PictureTrainer
 
@@ -82,12 +82,11 @@ class OracleTrainer(PictureTrainer):
             picture = self.networks[self.part](seen)
         return self.improve({self.picture: picture}, batch, {self.picture: seen})
 
-    @torch.no_grad()
     def samples(self) -> np.ndarray:
         """Truth over prediction for four frames."""
         columns = []
-        for index in np.linspace(0, len(self.data) - 1, 4).astype(int):
-            item = self._item(self.data[index])
+        for sample in to_show(self.data):
+            item = self._item(sample)
             batch = {key: value[None].to(self.device) for key, value in item.items()}
             picture = self.average.module(self._input(batch))
             columns.append([signed(item[self.picture]), picture[0].cpu()])

@@ -97,7 +97,7 @@ class _Training:
         self.network = network
         self.frames = load_capture(capture, network.window, self.features)
         self.mashes = not config.minutes or config.minutes >= ORACLE_MINUTES[_device().type]
-        self.course = self._course(progress)
+        self.course = self._course(progress if distributed.rank() == 0 else None)
 
     def go(self, started: float) -> dict[str, Any]:
         """Train what is not trained yet, and say how the renderer came about."""
@@ -107,9 +107,8 @@ class _Training:
             synthetic = self._synthetic(drawers)
         else:
             log.warning(
-                "%g minutes are too few for an oracle and synthetic pictures: the mouth may follow "
-                "the head.", self.config.minutes,
-            )  # fmt: skip
+                "%g minutes are too few for an oracle and synthetic pictures.", self.config.minutes
+            )
         trainer = self._renderer(synthetic)
         trainer.facts |= self._facts(drawers, len(synthetic), trainer)
         told, limit = self.course.of("renderer")

@@ -19,7 +19,7 @@ from ..face.drawing import DrawingStyle
 from ..nets.pixels import signed, unit
 from ..nets.renderer import Renderer, RendererConfig
 from .augment import classical
-from .dataset import Sample, grid, renderer_item
+from .dataset import Sample, grid, renderer_item, to_show
 from .losses import LossWeights, PictureLoss
 from .pictures import PictureSchedule, PictureTrainer
 
@@ -33,13 +33,15 @@ LEAST_RATIO = 0.8
 class RendererTraining:
     """How the renderer is trained."""
 
-    schedule: PictureSchedule = field(default_factory=lambda: PictureSchedule(40_000))
+    schedule: PictureSchedule = field(
+        default_factory=lambda: PictureSchedule(40_000, head_start=20.0)
+    )
     weights: LossWeights = field(default_factory=LossWeights)
     synthetic_ratio: float = LEAST_RATIO
     """Share of the drawn samples that are synthetic."""
     classical: bool = False
     """Rotate, scale and shift real samples: an arm of Fig. 8, no part of the method."""
-    mouth_share: float = 0.5
+    mouth_share: float = 0.25
     """Share of the steps that train the mouth decoder alone, at half the cost."""
     feature_noise: float = 0.02
     """Standard deviation added to the features, so that no frame is known by its exact numbers."""
@@ -131,10 +133,9 @@ class RendererTrainer(PictureTrainer):
                 pictures = {"head": head, "mouth": mouth}
         return self.improve(pictures, batch, {"head": drawing})
 
-    @torch.no_grad()
     def samples(self) -> np.ndarray:
         """Truth over prediction for four frames: heads, then mouths; two of them synthetic."""
-        picks = [self.real[i] for i in np.linspace(0, len(self.real) - 1, 4).astype(int)]
+        picks = to_show(self.real)
         if self.synthetic:
             picks[2:] = [self.synthetic[0], self.synthetic[len(self.synthetic) - 1]]
         columns = []

@@ -1,5 +1,8 @@
+from pathlib import Path
+
 import pytest
 from fake_capture import make_capture
+from train_command import Training
 
 from avatar.capture.layout import Capture
 
@@ -19,3 +22,26 @@ def no_hub(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "empty-cache"))
+
+
+@pytest.fixture(scope="session")
+def cartoon(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A capture that commands read."""
+    folder = tmp_path_factory.mktemp("cartoon") / "capture"
+    return make_capture(folder, {"train_a": range(2), "train_b": range(1), "test_a": range(2)})
+
+
+@pytest.fixture
+def training(tmp_path: Path, cartoon: Path, no_hub: None) -> Training:
+    """A command that was not given yet."""
+    return Training(tmp_path, cartoon)
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory, cartoon: Path) -> Training:
+    """One that never stopped."""
+    done = Training(tmp_path_factory.mktemp("whole"), cartoon)
+    child = done.start()
+    _, told = child.communicate()
+    assert child.returncode == 0, told
+    return done

@@ -1,13 +1,16 @@
 """The file that says how a training goes, and what a run that was begun allows."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from avatar.errors import AvatarError
-from avatar.training.config import FILE, TrainingConfig, settle
+from avatar.identity import Identity, IdentityConfig
+from avatar.nets.renderer import Renderer, RendererConfig
+from avatar.training.config import FILE, TrainingConfig, begun, settle
 
 
 def config(folder: Path, values: Any) -> TrainingConfig:
@@ -23,7 +26,7 @@ def renderer(**schedule: float) -> dict[str, Any]:
 def test_the_printed_defaults_are_read_back(tmp_path: Path) -> None:
     text = TrainingConfig().to_json()
     assert config(tmp_path, text) == TrainingConfig()
-    assert list(json.loads(text)) == ["oracle", "synthetic", "renderer"]
+    assert list(json.loads(text)) == ["start", "minutes", "oracle", "synthetic", "renderer"]
     assert "mouth_box" not in text and "classical" not in text
 
 
@@ -46,7 +49,7 @@ def test_a_file_changes_what_it_names(tmp_path: Path) -> None:
     [
         ("{", "no JSON"),
         ([1], r"my\.json should be an object, not \[1\]"),
-        ({"oracel": {}}, r"my\.json knows no 'oracel'; it knows: oracle, synthetic, renderer"),
+        ({"oracel": {}}, r"my\.json knows no 'oracel'; it knows: start, minutes, oracle"),
         ({"synthetic": {"seeds": 1}}, r"my\.json: synthetic knows no 'seeds'.*seed"),
         ({"renderer": {"network": {"mouth_box": [1, 2, 3, 4]}}}, "network knows no 'mouth_box'"),
         (renderer(steps="many"), 'schedule: steps should be like 40000, not "many"'),
@@ -59,6 +62,8 @@ def test_a_file_changes_what_it_names(tmp_path: Path) -> None:
         ({"renderer": {"training": {"synthetic_ratio": 1.2}}}, r"synthetic_ratio in 0\.\.1"),
         ({"synthetic": {"weakest": 2}}, "weakest <= strongest"),
         ('{"synthetic": {"furthest": NaN}}', "furthest"),
+        ({"minutes": -1}, "expected minutes above 0, got -1"),
+        ({"start": None}, 'start should be like "mira", not null'),
     ],
 )
 def test_what_cannot_be_is_told(tmp_path: Path, values: Any, sentence: str) -> None:
@@ -73,16 +78,35 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
 
 
 def test_a_run_goes_on_as_it_was_begun(tmp_path: Path) -> None:
-    run, begun = tmp_path / "runs" / "mira", config(tmp_path, renderer(batch=4, steps=70))
-    assert settle(run, begun) == begun
-    assert settle(run, None) == begun, "not as it was begun"
-    assert settle(run, begun) == begun
+    run, wanted = tmp_path / "runs" / "mira", config(tmp_path, renderer(batch=4, steps=70))
+    assert begun(run) is None
+    settle(run, wanted)
+    assert begun(run) == wanted
+    settle(run, wanted)
 
 
-def test_steps_may_grow_and_logs_be_written_at_other_times(tmp_path: Path) -> None:
+def test_steps_and_minutes_may_grow_and_logs_be_written_at_other_times(tmp_path: Path) -> None:
     settle(tmp_path, config(tmp_path, renderer(steps=70)))
-    more = config(tmp_path, renderer(steps=90, log_every=3, sample_every=4, save_every=5))
-    assert settle(tmp_path, more) == more == TrainingConfig.read(tmp_path / FILE)
+    values = renderer(steps=90, log_every=3, sample_every=4, save_every=5) | {"minutes": 2}
+    more = config(tmp_path, values)
+    settle(tmp_path, more)
+    assert begun(tmp_path) == more == TrainingConfig.read(tmp_path / FILE)
+    with pytest.raises(AvatarError, match=r"begun with minutes = 2.0, not 1.0"):
+        settle(tmp_path, replace(more, minutes=1.0))
+
+
+def test_networks_are_those_of_the_identity_to_start_from() -> None:
+    renderer = Renderer(RendererConfig(audio_mix="table", mouth_box=(10, 10, 64, 64)))
+    made_up = IdentityConfig("nobody", network=renderer.config)
+    nobody = Identity(made_up, renderer, {}, Path("nowhere"))
+    fitted = TrainingConfig().fitted(nobody)
+    assert fitted.renderer.network == renderer.config
+    assert fitted.oracle == TrainingConfig().oracle, "it has none"
+    assert fitted.fitted(nobody) == fitted
+    assert TrainingConfig().fitted(None) == TrainingConfig()
+    network = replace(fitted.renderer, network=RendererConfig(context_blocks=1))
+    with pytest.raises(AvatarError, match="renderer's network is that of mira.*--start none"):
+        replace(fitted, renderer=network).fitted(nobody)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +124,6 @@ def test_steps_may_grow_and_logs_be_written_at_other_times(tmp_path: Path) -> No
 def test_a_run_that_was_begun_otherwise_is_refused(tmp_path: Path, values: Any, key: str) -> None:
     settle(tmp_path, config(tmp_path, renderer(steps=70)))
     before = (tmp_path / FILE).read_bytes()
-    with pytest.raises(AvatarError, match=f"begun with {key}: only steps may grow"):
+    with pytest.raises(AvatarError, match=f"begun with {key}: only steps and minutes may grow"):
         settle(tmp_path, config(tmp_path, values))
     assert (tmp_path / FILE).read_bytes() == before

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from fake_capture import make_capture
+from fake_capture import hide, make_capture
 
 from avatar.capture.layout import Capture
 from avatar.errors import CaptureError
@@ -15,6 +15,7 @@ from avatar.training.dataset import (
     renderer_item,
     take_features,
     train_takes,
+    true_pictures,
 )
 
 
@@ -46,22 +47,39 @@ def test_the_oracle_sees_a_mouth_and_the_renderer_does_not(capture):
     assert drawn["drawing"][0, row, column].float().mean() > 100
 
 
-def test_a_damaged_picture_is_left_out(capture, caplog):
+def test_a_damaged_picture_is_told_when_it_is_decoded(capture):
     path = capture.folder / "frames" / "train_a" / "000001.webp"
     whole = path.read_bytes()
     path.write_bytes(whole[:50])
+    true_pictures.cache_clear()
     samples = load_capture(capture, 6)
+    with pytest.raises(CaptureError, match=r"000001\.webp is missing or damaged"):
+        samples[1].pictures()
     path.write_bytes(whole)
-    assert len(samples) == 2 and "000001.webp" in caplog.text
+    assert len(samples) == 3 and samples[1].pictures()[0].shape == (512, 512, 3)
 
 
-def test_a_missing_picture_is_left_out(capture, caplog):
+def test_a_frame_without_a_mouth_picture_is_left_out(capture):
     path = capture.folder / "mouth" / "train_a" / "000001.webp"
     whole = path.read_bytes()
     path.unlink()
     samples = load_capture(capture, 6)
     path.write_bytes(whole)
     assert len(samples) == 2
+
+
+def test_frames_that_are_not_usable_are_left_out(tmp_path):
+    folder = make_capture(tmp_path / "c", {"train_a": range(3)})
+    hide(folder / "takes" / "train_a.npz", [1])
+    assert [sample.frame for sample in load_capture(Capture.load(folder), 6)] == [0, 2]
+
+
+def test_few_frames_stay_decoded(capture):
+    """Thousands of them would not fit in memory."""
+    first, *_ = load_capture(capture, 6)
+    true_pictures.cache_clear()
+    assert first.pictures()[0] is first.pictures()[0]
+    assert true_pictures.cache_info().maxsize * 1.6 < 400, "megabytes"
 
 
 def test_a_capture_without_pictures_or_train_takes_is_refused(tmp_path):

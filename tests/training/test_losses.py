@@ -20,7 +20,7 @@ def test_losses_are_zero_for_the_truth_and_edges_cost():
 
 @pytest.mark.parametrize("condition", [0, 1])
 def test_the_adversary_moves_the_picture_and_the_picture_not_the_adversary(condition):
-    loss = PictureLoss("head", LossWeights(width=4), None, condition)
+    loss = PictureLoss("head", LossWeights(width=4), condition)
     picture = torch.zeros(1, 3, 128, 128, requires_grad=True)
     truth, drawing = torch.rand(1, 3, 128, 128), torch.zeros(1, 1, 128, 128)
     terms = loss.adversarial(picture, truth, drawing)
@@ -35,7 +35,7 @@ def test_the_adversary_moves_the_picture_and_the_picture_not_the_adversary(condi
 
 
 def test_lips_count_more():
-    loss = PictureLoss("mouth", LossWeights(width=4, lips=8.0), None)
+    loss = PictureLoss("mouth", LossWeights(width=4, lips=8.0))
     picture, truth = torch.zeros(1, 3, 32, 32), torch.full((1, 3, 32, 32), 0.5)
     nowhere, everywhere = (torch.full((1, 1, 32, 32), v) for v in (0.0, 1.0))
     few, many = (loss.regression(picture, truth, lips)["mouth"] for lips in (nowhere, everywhere))

@@ -1,91 +1,28 @@
-"""The one command from a capture to a bundle, and what may happen to it on the way."""
+"""The one command from a capture to trained networks, and what may happen to it on the way."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 import time
 from pathlib import Path
-from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from fake_capture import make_capture
 from safetensors.torch import load_file
-from torch import Tensor
+from train_command import STAGES, TINY, WEIGHTS, Training
 
 from avatar.cli import main
-from avatar.identity import load_identity
+from avatar.face.clip import Clip
+from avatar.identity import IdentityConfig, save_identity
+from avatar.nets.renderer import Renderer, RendererConfig
 from avatar.training import pipeline
 from avatar.training.config import TrainingConfig
-
-ROOT = Path(__file__).parents[2]
-STAGES = ("oracle/mouth", "oracle/head", "renderer")
-SCHEDULE = {
-    "steps": 2, "batch": 1, "warmup": 1, "adversary": 0.5,
-    "log_every": 1, "sample_every": 2, "save_every": 1,
-}  # fmt: skip
-WEIGHTS = {"width": 4}
-TINY = {
-    "oracle": {
-        "network": {"widths": [8, 8], "blocks": 0},
-        "training": {"schedule": SCHEDULE, "weights": WEIGHTS},
-    },
-    "synthetic": {"pairs_per_frame": 1},
-    "renderer": {"training": {"schedule": SCHEDULE, "weights": WEIGHTS}},
-}
+from avatar.training.course import Course
 
 
-@pytest.fixture(scope="session")
-def cartoon(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("cartoon") / "capture"
-    return make_capture(folder, {"train_a": range(2), "train_b": range(1), "test_a": range(2)})
-
-
-class Training:
-    """One ``train`` command in a folder of its own."""
-
-    def __init__(self, folder: Path, capture: Path, values: dict[str, Any] = TINY):
-        self.capture, self.run, self.out = capture, folder / "run", folder / "toon"
-        self.config, self.json = folder / "my.json", folder / "result.json"
-        self.config.write_text(json.dumps(values))
-
-    @property
-    def arguments(self) -> list[str]:
-        parts = ["--run", self.run, "--out", self.out, "--config", self.config, "--json", self.json]
-        return ["train", str(self.capture), *map(str, parts)]
-
-    def __call__(self) -> int:
-        return main(self.arguments)
-
-    def start(self) -> subprocess.Popen:
-        """In a process of its own, without a Hub."""
-        environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(self.run / "none")}
-        return subprocess.Popen(
-            [sys.executable, "-m", "avatar", *self.arguments],
-            cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-
-    def weights(self, stage: str = "renderer") -> dict[str, Tensor]:
-        return load_file(self.run / stage / f"{Path(stage).name}.safetensors")
-
-
-@pytest.fixture
-def training(tmp_path: Path, cartoon: Path, no_hub: None) -> Training:
-    return Training(tmp_path, cartoon)
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory, cartoon: Path) -> Training:
-    """One that never stopped."""
-    done = Training(tmp_path_factory.mktemp("whole"), cartoon)
-    child = done.start()
-    assert child.wait() == 0, child.stderr.read()
-    return done
-
-
-def test_from_a_capture_to_a_bundle(whole: Training) -> None:
+def test_from_a_capture_to_trained_networks(whole: Training) -> None:
     names = {str(path.relative_to(whole.run)) for path in whole.run.rglob("*")}
     assert {"config.json", "synthetic/pairs.safetensors", "synthetic/gallery.jpg"} <= names
     assert {"synthetic/head/000002.jpg", "synthetic/mouth/000002.jpg"} <= names
@@ -93,18 +30,10 @@ def test_from_a_capture_to_a_bundle(whole: Training) -> None:
         assert {f"{stage}/log.csv", f"{stage}/samples_000002.jpg"} <= names
         assert any(name.startswith(f"{stage}/tensorboard/events") for name in names)
     assert TrainingConfig.read(whole.run / "config.json") == TrainingConfig.read(whole.config)
-    identity = load_identity(whole.out)
-    assert identity.has_oracle and identity.oracle().config.widths == (8, 8)
-    facts = identity.config.training
-    assert facts == json.loads(whole.json.read_text())
+    facts = whole.result()
     assert facts["frames"] == 3 and facts["synthetic_frames"] == 3 and facts["steps"] == 2
     assert facts["synthetic_ratio"] == 0.8 and facts["adversarial_steps"] == 1
-    assert set(facts["held_out"]) == {"test_a, with transcript", "test_a, sound alone"}
-    card = (whole.out / "README.md").read_text()
-    assert facts["vgg"] is False and "VGG-19's weights could not be fetched" in card
-    assert "| test_a, sound alone |" in card
-    stored = identity.renderer.state_dict()
-    assert all(torch.equal(stored[key], value) for key, value in whole.weights().items())
+    assert facts["start"] == "none" and facts["processes"] == 1 and facts["vgg"] is False
 
 
 def test_a_killed_training_goes_on(whole: Training, training: Training) -> None:
@@ -113,14 +42,14 @@ def test_a_killed_training_goes_on(whole: Training, training: Training) -> None:
         while child.poll() is None and not any(training.run.glob(reached)):
             time.sleep(0.002)
         child.kill()
-        child.wait()
-        assert not training.out.exists(), "it was too late to kill it"
+        child.communicate()
+        assert not training.json.exists(), "it was too late to kill it"
     again = training.start()
-    assert again.wait() == 0, again.stderr.read()
+    _, told = again.communicate()
+    assert again.returncode == 0, told
     for stage in STAGES:
         wanted, found = whole.weights(stage), training.weights(stage)
         assert all(torch.equal(wanted[key], found[key]) for key in wanted), stage
-    assert load_identity(training.out).config.training["steps"] == 2
 
 
 def test_a_stopped_training_saves_first(training: Training) -> None:
@@ -132,82 +61,172 @@ def test_a_stopped_training_saves_first(training: Training) -> None:
     while child.poll() is None and not (log.exists() and len(log.read_text().splitlines()) > 2):
         time.sleep(0.01)
     child.terminate()
-    assert child.wait() == 130
-    told = child.stderr.read().strip().splitlines()[-2:]
-    assert told == [f"avatar: what is done stands in {training.run}", "avatar: interrupted"]
+    _, told = child.communicate()
+    assert child.returncode == 130
+    assert told.strip().splitlines()[-2:] == [
+        f"avatar: what is done stands in {training.run}", "avatar: interrupted"
+    ]  # fmt: skip
     (state,) = (training.run / "oracle/mouth").glob("state_*")
     assert int(state.name.partition("_")[2]) >= 2
 
 
-@pytest.fixture
-def unscored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rendering the held-out take is not what a test is about."""
-    monkeypatch.setattr(pipeline, "score", lambda *_: {})
-
-
 def test_a_run_that_is_done_can_grow(
-    whole: Training, training: Training, unscored: None, capsys: pytest.CaptureFixture
+    whole: Training, training: Training, capsys: pytest.CaptureFixture
 ) -> None:
     shutil.copytree(whole.run, training.run)
     lost = training.run / "synthetic/head/000001.jpg"
     before = lost.read_bytes()
     lost.unlink()
-    values = json.loads(json.dumps(TINY))
-    values["renderer"]["training"]["schedule"] |= {"steps": 3}
-    training.config.write_text(json.dumps(values))
+    training.change(steps=3)
     assert training() == 0
-    assert load_identity(training.out).config.training["steps"] == 3
+    assert training.result()["steps"] == 3
     assert lost.read_bytes() == before, "not drawn again"
-    values["renderer"]["training"]["schedule"] |= {"batch": 2}
-    training.config.write_text(json.dumps(values))
+    training.change(batch=2)
     assert training() == 1
-    assert "schedule.batch = 1, not 2: only steps may grow" in capsys.readouterr().err
+    assert "schedule.batch = 1, not 2: only steps and minutes may grow" in capsys.readouterr().err
 
 
-def test_damaged_frames_and_a_disk_that_is_full_now_and_then(
-    training: Training, unscored: None, tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
-    capsys: pytest.CaptureFixture,
-) -> None:  # fmt: skip
-    training.capture = Path(shutil.copytree(training.capture, tmp_path / "capture"))
-    (training.capture / "frames/train_a/000001.webp").write_bytes(b"RIFF")
-    (training.capture / "frames/train_b/000000.webp").unlink()
-
+def test_a_disk_that_is_full_now_and_then(
+    training: Training, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
     def no_room(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    for writer in ("training.state", "training.synthetic", "identity"):
+    for writer in ("training.state", "training.synthetic"):
         with monkeypatch.context() as patch:
             patch.setattr(f"avatar.{writer}.save_file", no_room)
             assert training() == 1, writer
         told = capsys.readouterr().err.splitlines()[-1]
         assert told.startswith("avatar: ") and "No space left" in told, writer
-        assert not training.out.exists()
+    assert training() == 0
+
+
+def test_damaged_pictures_are_left_out(
+    training: Training, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    training.capture = Path(shutil.copytree(training.capture, tmp_path / "capture"))
+    (training.capture / "frames/train_a/000001.webp").write_bytes(b"RIFF")
     assert training() == 0
     assert "000001.webp is missing or damaged" in caplog.text
-    assert json.loads(training.json.read_text())["frames"] == 1
 
 
-def test_a_low_ratio_is_warned_of(
-    training: Training, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(pipeline, "load_capture", stop)
-    values = {"renderer": {"training": {"synthetic_ratio": 0.5}}}
+def test_a_low_ratio_is_warned_of(training: Training, caplog: pytest.LogCaptureFixture) -> None:
+    values = json.loads(json.dumps(TINY))
+    values["renderer"]["training"]["synthetic_ratio"] = 0.5
     training.config.write_text(json.dumps(values))
-    assert training() == 130
+    assert training() == 0
     assert "50 % of the samples are synthetic" in caplog.text
+
+
+@pytest.fixture(scope="module")
+def somebody(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle without an oracle, of another build than the default."""
+    torch.manual_seed(7)
+    renderer = Renderer(RendererConfig.table_exact(mouth_box=(100, 200, 192, 192)))
+    still = np.zeros((4, 68, 2), np.float32)
+    clip = Clip(
+        "calm", IdentityConfig.fps, still, still[:, :2], np.tile(np.eye(4, dtype="f4"), (4, 1, 1)),
+        still[:, :9],
+    )  # fmt: skip
+    folder = tmp_path_factory.mktemp("bundles") / "somebody"
+    config = IdentityConfig("somebody", network=renderer.config)
+    return save_identity(folder, config, renderer, [clip])
+
+
+def test_it_starts_from_an_identity_in_the_time_that_is_given(
+    training: Training, somebody: Path, capsys: pytest.CaptureFixture,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    given = load_file(somebody / "renderer.safetensors")
+    training.config.write_text(json.dumps({"renderer": {"training": {"weights": WEIGHTS}}}))
+    progress = training.run.with_name("progress.json")
+    training.more = ["--start", str(somebody), "--minutes", "0.02", "--progress", str(progress)]
+    assert training() == 0
+    facts, config = training.result(), json.loads((training.run / "config.json").read_text())
+    assert facts["start"] == "somebody" and config["start"] == str(somebody)
+    assert config["minutes"] == 0.02 and config["renderer"]["network"]["audio_mix"] == "table"
+    assert facts["synthetic_frames"] == facts["synthetic_ratio"] == 0
+    assert "0.02 minutes are too few for an oracle" in caplog.text
+    assert not (training.run / "oracle").exists()
+    found, steps = training.weights(), facts["steps"]
+    moved = [(found[key] - given[key]).abs().max() for key in given]
+    assert found.keys() == given.keys() and 0 < max(moved) < 0.1, "not from its weights"
+    told = json.loads(progress.read_text())
+    assert told["stage"] == "renderer" and told["done"] == told["total"] == 1
+    training.more = ["--start", str(somebody), "--minutes", "0.2"]
+    assert training() == 0
+    assert training.result()["steps"] > steps
+    training.more = ["--start", "none"]
+    assert training() == 1
+    assert "was begun with start = " in capsys.readouterr().err
+
+
+def test_time_is_divided_over_the_stages_and_what_is_left_of_it_told() -> None:
+    told: list[tuple[str, int, int]] = []
+    course = Course.of_minutes(30, True, lambda *said: told.append(said))
+    assert sum(course.parts.values()) == pytest.approx(30 * 60)
+    for stage in course.parts:
+        tell, limit = course.of(stage)
+        assert limit == course.parts[stage]
+        tell(0.0), tell(1.0)
+    done = [seconds for _, seconds, _ in told]
+    assert done == sorted(done) and done[0] == 0 and done[-1] == 1800
+    assert {total for *_, total in told} == {1800}
+    assert Course.of_minutes(1, False, None).of("renderer") == (None, 60)
+    assert Course.of_samples({"renderer": 1000}, None).of("renderer")[1] is None
+
+
+def test_enough_minutes_train_an_oracle_that_draws(
+    training: Training, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(pipeline.ORACLE_MINUTES, "cpu", 0.01)
+    monkeypatch.setitem(pipeline.ORACLE_MINUTES, "cuda", 0.01)
+    training.more = ["--minutes", "0.05"]
+    assert training() == 0
+    facts = training.result()
+    assert facts["oracle_steps"] > 0 and 1 <= facts["synthetic_frames"] <= 3
+    drawn = [path.stat().st_mtime_ns for path in (training.run / "synthetic/head").iterdir()]
+    mouth = training.weights("oracle/mouth")
+    training.more = ["--minutes", "0.08"]
+    assert training() == 0
+    assert training.result()["steps"] > facts["steps"]
+    again = [path.stat().st_mtime_ns for path in (training.run / "synthetic/head").iterdir()]
+    assert sorted(drawn) == sorted(again)
+    assert all(torch.equal(mouth[k], v) for k, v in training.weights("oracle/mouth").items())
+
+
+def test_a_capture_that_was_refused_is_trained_on_by_force_alone(
+    training: Training, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    training.capture = Path(shutil.copytree(training.capture, tmp_path / "capture"))
+    path = training.capture / "capture.json"
+    reasons = ["It lasts 3 seconds.", "It is blurred."]
+    path.write_text(
+        json.dumps(json.loads(path.read_text()) | {"verdict": "refuse", "reasons": reasons})
+    )
+    assert training() == 1
+    told = capsys.readouterr().err
+    assert "It lasts 3 seconds. It is blurred. Film again" in told and "--force" in told
+    training.more = ["--force"]
+    assert training() == 0
+
+
+def test_a_short_film_at_another_rate(training: Training, tmp_path: Path) -> None:
+    """30000/1001 frames a second, no listening take, nothing held out, a transparent background."""
+    folder = make_capture(tmp_path / "c", {"train_1": range(4)})
+    path = folder / "capture.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"fps": "30000/1001"}))
+    cv2.imwrite(str(folder / "background.png"), np.zeros((512, 512, 3), np.uint8))
+    training.capture = folder
+    assert training() == 0
 
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"out": Path("my bundle")}, "cannot be called 'my bundle'"),
-        ({"out": Path("/nowhere/toon")}, "folder /nowhere does not exist"),
         ({"capture": Path("nothing")}, "capture.json is missing"),
         ({"config": Path("none.json")}, "none.json is missing"),
+        ({"more": ["--start", "nobody at all"]}, "There is no identity 'nobody at all'"),
     ],
 )
 def test_what_cannot_be_trained_is_told_before_it_is(
@@ -217,6 +236,13 @@ def test_what_cannot_be_trained_is_told_before_it_is(
     assert training() == 1
     told = capsys.readouterr().err
     assert sentence in told and told.count("\n") == 1 and not training.run.exists()
+
+
+@pytest.mark.parametrize("minutes", ["0", "-1", "nan", "soon"])
+def test_minutes_that_cannot_be(training: Training, minutes: str) -> None:
+    training.more = ["--minutes", minutes]
+    with pytest.raises(SystemExit):
+        training()
 
 
 def test_the_defaults_are_printed(capsys: pytest.CaptureFixture) -> None:

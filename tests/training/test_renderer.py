@@ -13,7 +13,9 @@ from avatar.training.losses import LossWeights
 from avatar.training.pictures import PictureSchedule
 from avatar.training.renderer import RendererTrainer, RendererTraining
 
-SCHEDULE = PictureSchedule(4, warmup=1, log_every=2, sample_every=4, save_every=2, adversary=0.5)
+SCHEDULE = PictureSchedule(
+    4, warmup=1, log_every=2, sample_every=4, save_every=2, adversary=0.5, alone=0
+)
 TRAINING = RendererTraining(SCHEDULE, LossWeights(width=4), synthetic_ratio=0.0)
 
 
@@ -45,7 +47,8 @@ def test_a_stopped_run_ends_where_an_unbroken_one_does(real, tmp_path):
     whole = trainer(real, tmp_path / "whole")
     whole.train()
     broken = trainer(real, tmp_path / "broken")
-    broken._batches = lambda: (broken.batch(step) for step in range(2))
+    batches = (broken.batch(step) for step in range(2))
+    broken._batches = lambda: ({k: v.to(broken.device) for k, v in b.items()} for b in batches)
     broken.train()
     resumed = trainer(real, tmp_path / "broken")
     assert resumed.step == 2
@@ -75,7 +78,7 @@ def test_samples_are_mixed_by_the_ratio(real, tmp_path):
     marked = [replace(sample, window=np.full_like(sample.window, 7)) for sample in real]
     training = replace(TRAINING, synthetic_ratio=0.8)
     run = RendererTrainer(real, marked, tmp_path, training, RendererConfig())
-    drawn = [run.batch(step)["window"][0, 0, 0].item() == 7 for step in range(60)]
+    drawn = [run.batch(step)["window"][0, 0, 0].item() > 5 for step in range(60)]
     assert 0.65 < np.mean(drawn) < 0.95
     assert all(torch.equal(run.batch(3)[k], v) for k, v in run.batch(3).items())
 
@@ -96,7 +99,7 @@ def test_another_network_is_told(real, tmp_path):
 def test_a_start_from_given_weights(real, tmp_path):
     first = trainer(real, tmp_path / "a")
     first.save()
-    second = trainer(real, tmp_path / "b", start=first.weights_path)
+    second = trainer(real, tmp_path / "b", start=load_file(first.weights_path))
     weights = first.average.module.state_dict()
     assert all(
         torch.equal(weights[key], value)
@@ -113,9 +116,11 @@ def test_a_batch_that_is_no_number_changes_nothing(real, tmp_path, caplog):
 
 
 def test_rate_warms_up_holds_falls_and_slows_with_the_adversary(real, tmp_path):
-    schedule = PictureSchedule(1000, warmup=100, adversary=0.4, constant=0.6)
+    schedule = PictureSchedule(
+        1000, warmup=10, adversary=0.4, constant=0.6, alone=0
+    )
     run = trainer(real, tmp_path, replace(TRAINING, schedule=schedule))
     rates = []
     for run.step in (0, 200, 399, 400, 600, 800, 1000):
         rates.append(run.learning_rate("renderer"))
-    assert rates == pytest.approx([1e-5, 1e-3, 1e-3, 2e-4, 2e-4, 1e-4, 2e-6])
+    assert rates == pytest.approx([1e-4, 1e-3, 1e-3, 2e-4, 2e-4, 1e-4, 2e-6])

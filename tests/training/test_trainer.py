@@ -9,46 +9,16 @@ import sys
 import threading
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from torch import Tensor, nn
-from tqdm import tqdm
+from torch import Tensor
+from trained_line import Line, schedule
 
 from avatar.errors import AvatarError
 from avatar.training import state as room
-from avatar.training.records import Records, time_left
-from avatar.training.trainer import MOST_BAD, Schedule, Trainer
-
-
-class Line(Trainer):
-    """Fits y = 3 x; the batches of ``poisoned`` steps hold no numbers."""
-
-    poisoned: frozenset[int] = frozenset()
-
-    def __init__(self, run: Path, schedule: Schedule, width: int = 4):
-        torch.manual_seed(schedule.seed)
-        layers = nn.Sequential(nn.Linear(1, width), nn.Tanh(), nn.Linear(width, 1))
-        super().__init__(run, schedule, {"line": layers}, {"width": width})
-
-    def batch(self, step: int) -> dict[str, Tensor]:
-        x = torch.from_numpy(np.random.default_rng(step).normal(size=(8, 1)).astype(np.float32))
-        return {"x": x * float("nan") if step in self.poisoned else x, "y": 3 * x}
-
-    def train_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        noisy = batch["x"] + 0.01 * torch.randn_like(batch["x"])
-        loss = (self.networks["line"](noisy) - batch["y"]).square().mean()
-        self.optimise("line", loss)
-        return {"error": loss.detach()}
-
-    def samples(self) -> np.ndarray:
-        return np.zeros((8, 8, 3), np.uint8)
-
-
-def schedule(steps: int, **changes: float) -> Schedule:
-    values = {"warmup": 1, "log_every": 2, "sample_every": 4, "save_every": 4, "constant": 1.0}
-    return Schedule(steps, **values | changes)
+from avatar.training.records import Records
+from avatar.training.trainer import MOST_BAD, Schedule
 
 
 def states(run: Path) -> list[str]:
@@ -169,7 +139,8 @@ KILLED = """
 import os, sys
 sys.path[:0] = {paths!r}
 from pathlib import Path
-from test_trainer import Line, room, schedule
+from trained_line import Line, schedule
+from avatar.training import state as room
 
 real, calls = room.{function}, []
 def killing(*arguments):
@@ -190,7 +161,7 @@ def test_a_process_killed_while_it_saves_loses_nothing(
 ) -> None:
     """Killed while the state of step 8 is written, before the one before is deleted, and while
     that of step 12 is written."""
-    paths = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
+    paths = [str(Path(__file__).parents[n]) for n in (2, 1)]
     script = KILLED.format(paths=paths, function=function, call=call, run=str(tmp_path))
     child = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert child.returncode == -signal.SIGKILL, child.stderr
@@ -228,10 +199,35 @@ def test_a_log_that_cannot_be_written_is_told(
         Line(tmp_path, schedule(12)).train()
 
 
-def test_time_left_counts_the_stages_that_follow(monkeypatch: pytest.MonkeyPatch) -> None:
-    with tqdm(total=100, initial=10, disable=False, file=open(os.devnull, "w")) as bar:
-        assert time_left(bar, 50) == {}
-        bar.update(20)
-        bar.start_t -= 40
-        assert time_left(bar, 0) == {}
-        assert time_left(bar, 50) == {"whole": "04:00"}
+def test_a_training_that_is_given_time_ends_with_it_and_goes_on_with_more(tmp_path: Path) -> None:
+    shares: list[float] = []
+    line = Line(tmp_path, schedule(4))
+    line.train(shares.append, limit=0.5)
+    assert line.step > 4, "ended with its steps"
+    assert 0.5 <= line.seconds < 1.5
+    assert shares == sorted(shares) and 0 < shares[0] < 0.5 and shares[-1] == 1
+    assert len(list(tmp_path.glob("samples_*.jpg"))) >= 4
+    first, rate = line.step, line.learning_rate("line")
+    again = Line(tmp_path, schedule(4))
+    again.train(limit=0.4)
+    assert again.step == first, "its time is over"
+    again.train(limit=1.0)
+    assert again.step > first and rate < again.schedule.learning_rate / 10
+
+
+def test_the_average_follows_a_short_training(tmp_path: Path) -> None:
+    """With the decay of a long one it would still be where it began."""
+    line = Line(tmp_path, schedule(60, learning_rate=0.05, ema=0.999))
+    began = [p.clone() for p in line.average.module.parameters()]
+    line.train()
+    parts = zip(began, line.average.module.parameters(), line.networks["line"].parameters(),
+                strict=True)  # fmt: skip
+    behind = [(after - now).norm() / (after - old).norm() for old, now, after in parts]
+    assert max(behind) < 0.4
+
+
+def test_the_rate_of_a_short_training_rises_at_once() -> None:
+    long, short = Schedule(10_000, warmup=200), Schedule(50, warmup=200)
+    assert long.share(0, 0) == short.share(0, 0) == pytest.approx(1 / 200)
+    assert long.share(100, 100 / 10_000) == pytest.approx(101 / 200)
+    assert short.share(2, 2 / 50) == 1 and short.share(49, 49 / 50) < 0.1
