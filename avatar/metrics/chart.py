@@ -14,7 +14,7 @@ TICKS = 5
 
 
 def line_chart(
-    series: Mapping[str, Sequence[float]], title: str, across: str, up: str
+    series: Mapping[str, Sequence[float]], title: str, across: str, up: str, step: float = 1.0
 ) -> np.ndarray:
     """Lines over their index.
 
@@ -23,15 +23,16 @@ def line_chart(
         title: what is shown.
         across: name of the horizontal axis.
         up: name of the vertical axis, which begins at 0.
+        step: from value to value, on the horizontal axis.
 
     Returns:
         (360, 960, 3) uint8 RGB.
     """
-    length = max(len(values) for values in series.values())
-    chart = _Chart(title, across, up, (0, max(length - 1, 1)), max(map(max, series.values())))
+    last = step * max(max(len(values) for values in series.values()) - 1, 1)
+    chart = _Chart(title, across, up, (0, last), max(map(max, series.values())))
     x = LEFT + 8
     for (name, values), colour in zip(series.items(), COLOURS, strict=False):
-        points = np.stack([chart.point(i, value) for i, value in enumerate(values)])
+        points = np.stack([chart.point(step * i, value) for i, value in enumerate(values)])
         fixed = np.round(points * 8).astype(np.int32)
         cv2.polylines(chart.picture, [fixed], False, colour, 2, cv2.LINE_AA, 3)
         write(chart.picture, name, (x, TOP - 4), 0.45, colour)

@@ -159,6 +159,10 @@ class Trainer(ABC):
     def samples(self) -> np.ndarray:
         """A picture (H, W, 3) uint8 RGB that shows how far the averaged network is."""
 
+    def clock(self) -> float:
+        """Seconds, from any beginning."""
+        return time.monotonic()
+
     @property
     def weights_path(self) -> Path:
         """The averaged weights of the kept network."""
@@ -209,11 +213,11 @@ class Trainer(ABC):
         self.limit, before = limit, self.seconds
         try:
             with self._records() as records, Stopping() as stopping:
-                started = time.monotonic()
+                started = self.clock()
                 for batch in self._batches():
                     losses, done = self._guarded_step(batch), self.done
                     self.step += 1
-                    now = before + time.monotonic() - started
+                    now = before + self.clock() - started
                     self.seconds, asked = distributed.largest((now, stopping.asked))
                     if progress:
                         progress(self.done)
