@@ -1,7 +1,7 @@
 """What becomes of one film: its pieces of work, and the person followed through it."""
 
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from collections import Counter
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -78,7 +78,8 @@ class Film:
         """The part of the picture that is looked at."""
         found = self.view_piece().load()
         x, y, width, height = (int(value) for value in found["box"])
-        return View(int(found["height"]), (x, y, width, height), float(found["scale"]))
+        box, people = (x, y, width, height), int(found["people"])
+        return View(int(found["height"]), box, float(found["scale"]), people)
 
     @cached_property
     def track(self) -> Track:
@@ -99,7 +100,8 @@ class Film:
             raise CaptureError("no frame of it can be read")
         track = follow({key: np.concatenate(part) for key, part in parts.items()})
         if not track.usable.any():
-            raise CaptureError("no frame of it shows one face alone and whole")
+            most = Counter(track.why).most_common(1)[0][0]
+            raise CaptureError(f"all of its frames are left out, most of them because of {most}")
         return track
 
     @property
@@ -157,11 +159,6 @@ class Film:
             return np.zeros((0, 478, 3), np.float32)
         return self.crop.to_canvas(np.stack(meshes))
 
-    def at_rate(self, fps: Fraction) -> "Film":
-        """The same film read at another rate."""
-        frames = max(round(self.source.frames * fps / self.source.fps), 1)
-        return replace(self, source=replace(self.source, fps=fps, frames=frames))
-
     def background_samples(self) -> tuple[np.ndarray, np.ndarray]:
         """Heads (n, 512, 512, 3) uint8 RGB and their mattes (n, 512, 512) float32, spread over the
         usable frames."""
@@ -187,4 +184,5 @@ def _view(source: VideoSource) -> dict[str, np.ndarray]:
     view = choose_view(source)
     return {
         "height": np.int64(view.height), "box": np.array(view.box), "scale": np.float64(view.scale),
+        "people": np.int64(view.people),
     }  # fmt: skip

@@ -16,6 +16,8 @@ GROWN, GROWN_LEAST = 3, 1
 what is taken in too much is the true background; and where it moves."""
 EVEN = 2.5
 """How far along the outline, in its points, its steps of whole pixels are evened out."""
+NEAR = 31
+"""Pixels across which parts of the matte belong together."""
 SOLID = 0.02
 """Alpha up to which a pixel belongs to the background alone."""
 FAINT = 4
@@ -47,7 +49,7 @@ def clean(matte: np.ndarray, grown: int = GROWN) -> np.ndarray:
     """
     core = _person(matte)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grown + 1,) * 2)
-    near = cv2.dilate(core, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (31, 31)))
+    near = cv2.blur(255 * core, (NEAR, NEAR))  # what else the matte holds is somebody else
     inside = cv2.erode(core, kernel)
     matte = np.where(near > 0, cv2.dilate(matte, kernel), 0)
     matte = np.maximum(matte, inside.astype(np.float32))

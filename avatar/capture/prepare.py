@@ -25,7 +25,7 @@ from .desk import Desk, write_json
 from .fit import smooth
 from .matte import background
 from .prepare_report import REPORT, write_report
-from .quality import Figures, euler, judge, light_change, percentiles
+from .quality import Figures, euler, judge, light_change, percentiles, tilt
 from .shoot import Shoot
 from .source import VideoSource, open_video
 from .takes import write_sounds
@@ -181,6 +181,7 @@ def _measure(shoot: Shoot, measured: dict[str, np.ndarray], still: bool) -> Figu
         light_change=light_change(measured["light"][usable], fps),
         clipped_share=float(measured["clipped"][usable].mean()),
         yaw=percentiles(yaw), pitch=percentiles(pitch), roll=percentiles(roll),
+        tilt=tilt(shoot.over(lambda film: film.keypoints)),
         viseme_seconds=dict(zip(VISEMES, map(float, seconds), strict=True)),
         marked_share=float(1 - usable.mean()),
         marks={why: float(reasons.count(why) / fps) for why in sorted(set(reasons) - {""})},

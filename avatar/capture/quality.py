@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from ..face.keypoints import LEFT_EYE, RIGHT_EYE
 from ..speech.phonemes import VISEMES
 from .layout import VERDICTS
 
@@ -34,8 +35,8 @@ BARS = {
     # A mouth picture is 2.67 times the head frame. From 1/3 on the head frame is about as fine as
     # the film, and lips are magnified three times; at 1/6 six times, and teeth are blurs.
     "mouth_scale": Bar(1 / 3, 1 / 6),
-    # Mira's rendered frames have 0.30; blurred by 1 px 0.18, by 2 px 0.07.
-    "sharpness": Bar(0.15, 0.06),
+    # Mira's rendered frames have 0.30; blurred by 1 px 0.15, by 2 px 0.08, by 3 px 0.055.
+    "sharpness": Bar(0.12, 0.05),
     # Change of the face's brightness between its darkest and lightest tenth, as a share of it.
     "light_change": Bar(0.20, 0.60),
     "marked_share": Bar(0.10, 0.50),
@@ -48,6 +49,8 @@ BARS = {
 """Figures by name. Where ``good`` is above ``usable`` more is better, else less."""
 LIGHTEST, DARKEST = 215, 55
 """Greys between which a face should be."""
+LYING = 45
+"""Degrees from which on a head does not sit upright."""
 MISSING = 3
 """Mouth shapes that may be seen too little in a good film."""
 TURNED, NODDED = 12.0, 6.0
@@ -74,6 +77,8 @@ class Figures:
     """Likewise; + down."""
     roll: tuple[float, float]
     """Likewise; + clockwise."""
+    tilt: float
+    """Degrees by which the eyes' line is turned in the picture; + clockwise."""
     viseme_seconds: dict[str, float]
     marked_share: float
     marks: dict[str, float]
@@ -109,16 +114,25 @@ def euler(rotations: np.ndarray) -> np.ndarray:
     return np.stack([-around_y, around_x, around_z], axis=1)  # y points down
 
 
+def tilt(keypoints: np.ndarray) -> float:
+    """Degrees by which the line of the eyes is usually turned, of keypoints (T, 68, 2)."""
+    right, left = (np.median(keypoints[:, list(eye)].mean(axis=1), axis=0)
+                   for eye in (RIGHT_EYE, LEFT_EYE))  # fmt: skip
+    return float(np.degrees(np.arctan2(*(left - right)[::-1])))
+
+
 def judge(figures: Figures) -> tuple[str, list[str]]:
     """The verdict and its reasons, the gravest first; none where all is good."""
     found = [*_by_bars(figures), *_by_eye(figures)]
+    if abs(figures.tilt) > LYING:
+        found.append((REFUSE, "The film lies on its side; turn it."))
     found.sort(key=lambda reason: -VERDICTS.index(reason[0]))
     return (found[0][0] if found else GOOD), [sentence for _, sentence in found]
 
 
 def _by_bars(figures: Figures) -> list[tuple[str, str]]:
     sentences = {
-        "speech_minutes": f"{_minutes(figures.speech_minutes)} of usable speech; film at least "
+        "speech_minutes": f"{_minutes(figures.speech_minutes)}; film at least "
         f"{BARS['speech_minutes'].good:.0f} minutes in which you talk without a stop.",
         "mouth_scale": f"The mouth is small: its pictures are magnified "
         f"{1 / max(figures.mouth_scale, 1e-3):.1f} times; go nearer to the camera, or film with "
@@ -174,7 +188,10 @@ def grade(name: str, value: float) -> str:
 
 
 def _minutes(minutes: float) -> str:
-    return f"Only {minutes * 60:.0f} s" if minutes < 2 else f"Only {minutes:.1f} minutes"
+    if minutes == 0:
+        return "No usable speech is heard: it cannot be learnt what the mouth does"
+    length = f"{minutes * 60:.0f} s" if minutes < 2 else f"{minutes:.1f} minutes"
+    return f"Only {length} of usable speech"
 
 
 def _why(marks: dict[str, float]) -> str:

@@ -19,6 +19,9 @@ REACH = 0.6
 """Share of its size by which a face may move from one frame to the next and still be the same."""
 GROWTH = 1.5
 """Factor by which it may seem to grow or shrink."""
+PLACE, LIKE = 1.0, np.log(GROWTH)
+"""Share of its size by which a face's usual place may differ after it was gone, or after a cut, and
+by how much its size may."""
 GAP = 12
 """Frames for which a face may be gone and still be the same if it comes back where it was."""
 OTHER = 0.5
@@ -88,27 +91,24 @@ def follow(found: dict[str, np.ndarray]) -> Track:
 def _person(centres: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """Which face is the person's in each frame, -1 none: (T,) from (T, 2, 2) and (T, 2).
 
-    Faces are joined to paths; the longest and largest is the person's, and so is every other that
-    lies elsewhere in time, but not elsewhere in the picture.
+    Faces are joined to paths. Paths that lie about at one place of the picture, one after the
+    other, are one person's; the person is whose paths are longest and largest all together.
     """
-    paths = _paths(centres, sizes)
+    paths = [tuple(np.array(path).T) for path in _paths(centres, sizes)]
+    if not paths:
+        return np.full(len(sizes), -1)
+    middles = np.stack([np.median(centres[path], axis=0) for path in paths])
+    usual = np.array([np.median(sizes[path]) for path in paths])
+    weight = np.array([sizes[path].sum() for path in paths])
+    apart = np.linalg.norm(middles[:, None] - middles, axis=2)
+    near = (apart < PLACE * usual[:, None]) & (np.abs(np.log(usual[:, None] / usual)) < LIKE)
     slot = np.full(len(sizes), -1)
-    spans = [(_path_sizes(path, sizes), path) for path in paths]
-    best: tuple[np.ndarray, float] | None = None
-    for own, path in sorted(spans, key=lambda span: -float(span[0].sum())):
-        frames, slots = np.array(path).T
-        centre, size = np.median(centres[frames, slots], axis=0), float(np.median(own))
-        best = best or (centre, size)
-        near = np.linalg.norm(centre - best[0]) < 2 * best[1]
-        alike = 1 / GROWTH < size / best[1] < GROWTH
-        if near and alike:
-            free = slot[frames] < 0
-            slot[frames[free]] = slots[free]
+    person = np.flatnonzero(near[int((near @ weight).argmax())])
+    for number in person[np.argsort(-weight[person])]:
+        frames, faces = paths[number]
+        free = slot[frames] < 0
+        slot[frames[free]] = faces[free]
     return slot
-
-
-def _path_sizes(path: list[tuple[int, int]], sizes: np.ndarray) -> np.ndarray:
-    return np.array([sizes[frame, face] for frame, face in path])
 
 
 def _paths(centres: np.ndarray, sizes: np.ndarray) -> list[list[tuple[int, int]]]:
