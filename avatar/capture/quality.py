@@ -101,7 +101,7 @@ def light_change(light: np.ndarray, fps: Fraction) -> float:
     """By how much the face's brightness changes slowly, from second to second: the span between
     its outer tenths over its median; of (T,) greys."""
     second = max(round(fps), 1)
-    slow = [float(np.median(light[i : i + second])) for i in range(0, len(light), second)]
+    slow = [float(np.mean(light[i : i + second])) for i in range(0, len(light), second)]
     low, middle, high = np.percentile(slow, [10, 50, 90])
     return float((high - low) / max(middle, 1.0))
 

@@ -75,6 +75,8 @@ def follow(found: dict[str, np.ndarray]) -> Track:
     cuts = _cuts(found["change"])
     rows = np.arange(len(slot))
     of_person = {key: found[key][rows, slot] for key in ("keypoints", "irises", "size", "eyes")}
+    for track in of_person.values():
+        track[~seen] = np.nan
     tracks = {key: smooth(track, seen) for key, track in of_person.items()}
     hidden = _hidden(found["hands"], tracks["keypoints"], tracks["size"])
     # Later reasons give way to earlier ones.
@@ -82,7 +84,7 @@ def follow(found: dict[str, np.ndarray]) -> Track:
         NO_FACE: ~seen,
         TWO_FACES: _around(_others(found, slot, tracks), HELD // 2),
         HAND: _around(hidden, HELD),
-        CUT: _around(cuts | _jumps(tracks["keypoints"], tracks["size"], seen), AROUND),
+        CUT: _around(cuts | _jumps(of_person["keypoints"], tracks["size"]), AROUND),
     }
     why = [next((r for r, where in reasons.items() if where[i]), "") for i in rows]
     return Track(**tracks, slot=slot, why=why)
@@ -169,11 +171,11 @@ def _cuts(change: np.ndarray) -> np.ndarray:
     return change > np.maximum(MOST_CHANGE, TIMES_USUAL * usual)
 
 
-def _jumps(keypoints: np.ndarray, size: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """(T,) bool: frames in which the face is suddenly elsewhere."""
+def _jumps(keypoints: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """(T,) bool: frames in which the face is suddenly elsewhere; keypoints as they were found."""
     centre = keypoints.mean(axis=1)
     moved = np.linalg.norm(np.diff(centre, axis=0, prepend=centre[:1]), axis=1)
-    return (moved > JUMP * size) & seen
+    return moved > JUMP * size  # False for NaN
 
 
 def _around(frames: np.ndarray, more: int) -> np.ndarray:

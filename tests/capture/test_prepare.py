@@ -16,6 +16,9 @@ from avatar.errors import CaptureError
 from avatar.face.keypoints import BROWS, EYES, MOUTH
 from avatar.speech.audio import load_sound
 
+SAID = """The bakery above the bridge sells wonderful blueberry muffins every Friday.
+I usually buy five or six, because they vanish before I"""
+
 
 def test_a_film_becomes_a_capture(prepared: Path):
     capture = Capture.load(prepared)
@@ -164,11 +167,11 @@ def test_nothing_is_left_of_a_film_without_a_face(tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
-def test_two_films_two_processes_and_a_transcript(tmp_path, capsys):
-    clips = [film(tmp_path / f"{n}.mp4", "-ss", str(4 * n), "-t", "4") for n in range(2)]
+def test_two_films_two_processes_and_transcripts(tmp_path, capsys):
+    clips = [MIRA, film(tmp_path / "second.mp4", "-ss", "4", "-t", "4")]
     texts = [tmp_path / "0.txt", tmp_path / "1.txt"]
-    for path in texts:
-        path.write_text("Nobody says a word of this, whatever the weather may be tomorrow.\n")
+    texts[0].write_text(SAID)
+    texts[1].write_text("Nobody says a word of this, whatever the weather may be tomorrow. " * 20)
     out, progress = tmp_path / "out", tmp_path / "progress.json"
     arguments = [*map(str, clips), str(out), "--processes", "2", "--subject", "Mira"]
     arguments += ["--progress", str(progress), "--transcript", *map(str, texts)]
@@ -177,9 +180,11 @@ def test_two_films_two_processes_and_a_transcript(tmp_path, capsys):
     capture = Capture.load(out)
     assert capture.take_names == ["test_0", "test_1", "train_000", "train_001"]
     assert capture.subject == "Mira" and len(capture.description["crop"]) == 2
-    assert not any(take.transcript for take in capture.takes)
-    assert any("transcript is not what is said" in reason for reason in capture.reasons)
-    assert json.loads(progress.read_text())["stage"]
+    assert capture.take("train_000").transcript.endswith("or six because")
+    assert not capture.take("train_001").transcript and not capture.take("test_1").transcript
+    lost = [reason for reason in capture.reasons if "transcript" in reason]
+    assert len(lost) == 1 and "train_001" in lost[0] and "train_000" not in lost[0]
+    assert json.loads(progress.read_text())["stage"] == "writing the report"
 
 
 def _psnr(made: np.ndarray, true: np.ndarray) -> float:
