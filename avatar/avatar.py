@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from .speech.speech import Speech
 from .speech.tts import DEFAULT_VOICE, Voice
 from .speech.visemes import strength_of, viseme_track
 
+T = TypeVar("T")
 _LOGGER = logging.getLogger(__name__)
 
 Source = str | Path | np.ndarray | Speech
@@ -39,7 +41,8 @@ class Step:
     """How far a video is."""
 
     stage: str
-    """"speech": finding what the mouth does; "render": making frames."""
+    """"look": following the face in a video that moves the head; "speech": finding what the mouth
+    does; "render": making frames."""
     done: int
     total: int
     frame: np.ndarray | None = None
@@ -80,7 +83,7 @@ class Avatar:
         self,
         source: Source,
         *,
-        clip: str | Clip | None = None,
+        clip: str | Path | Clip | None = None,
         out: str | Path | None = None,
         label: bool = False,
         progress: Progress | None = None,
@@ -96,9 +99,9 @@ class Avatar:
             source: a sound file, a text, a sound (float32 mono at 16 kHz; of other samples
                 ``speech.audio.from_array`` makes one), or a ``Speech``. A text that ends like
                 the name of a sound file, "... talk.mp3", is taken for one.
-            clip: head motion, a name or a ``Clip`` of your own; None for the identity's default.
-                What leaves the drawings that the network was trained on is pulled to the nearest
-                of them, with a warning.
+            clip: head motion: a name, a video of anybody whose head moves, or a ``Clip`` of your
+                own; None for the identity's default. What leaves the drawings that the network
+                was trained on is pulled to the nearest of them, with a warning.
             out: the MP4; None for a new file in the system's temporary folder.
             label: draw a small "AI-generated" into a corner.
             progress: called as (stage, done, total); what it raises cancels, and nothing is left.
@@ -118,21 +121,46 @@ class Avatar:
             source, clip=clip, out=out, label=label, voice=voice, rate=rate, pitch=pitch,
             transcript=transcript, strength=strength,
         )  # fmt: skip
-        try:
-            while True:
-                step = next(steps)
-                if progress:
-                    progress(step.stage, step.done, step.total)
-        except StopIteration as end:
-            return end.value
-        finally:
-            steps.close()
+        return _finished(steps, progress)
+
+    def dub(
+        self,
+        film: str | Path,
+        source: Source,
+        *,
+        out: str | Path | None = None,
+        label: bool = False,
+        progress: Progress | None = None,
+        **how: str | Voice | float | None,
+    ) -> Video:
+        """Put new words into a film of the very person whose face this identity is.
+
+        Only their lower face changes. The film keeps its size and its rate, and becomes as long
+        as the sound; where it is too short it is shown forth and back.
+
+        Args:
+            film: a video file of the person.
+            source: what they say now; see ``speak``.
+            out: the MP4; None for a new file in the system's temporary folder.
+            label: draw a small "AI-generated" into a corner.
+            progress: as for ``speak``.
+            how: what ``speech`` takes: voice, rate, pitch, transcript, strength.
+
+        Raises:
+            AvatarError: one of its kinds, with a sentence for people.
+        """
+        from .capture.dub import dub
+
+        path = Path(out) if out is not None else self._temporary_path()
+        speech, tags = self.speech(source, **how), self.metadata()
+        steps = dub(self.identity, self.engine, film, speech, path, metadata=tags, label=label)
+        return _finished(steps, progress)
 
     def perform(
         self,
         source: Source,
         *,
-        clip: str | Clip | None = None,
+        clip: str | Path | Clip | None = None,
         out: str | Path | None = None,
         label: bool = False,
         **how: str | Voice | float | None,
@@ -143,7 +171,7 @@ class Avatar:
         takes.
         """
         yield Step("speech", 0, 1)
-        motion = self._clip(clip)
+        motion = yield from self._motion(clip)
         speech = self.speech(source, **how)
         path = Path(out) if out is not None else self._temporary_path()
         fps = self.identity.config.fps
@@ -157,7 +185,11 @@ class Avatar:
         return Video(path, writer.written, fps, speech)
 
     def stream(
-        self, source: Source, *, clip: str | Clip | None = None, **how: str | Voice | float | None
+        self,
+        source: Source,
+        *,
+        clip: str | Path | Clip | None = None,
+        **how: str | Voice | float | None,
     ) -> tuple[Speech, Iterator[np.ndarray]]:
         """Speech at once, and frames as they are asked for.
 
@@ -165,7 +197,7 @@ class Avatar:
             The speech with its viseme track, and an iterator over (512, 512, 3) uint8 RGB frames,
             one for each row of the track.
         """
-        motion = self._clip(clip)
+        motion = _finished(self._motion(clip))
         speech = self.speech(source, **how)
         return speech, self._frames(speech, motion)
 
@@ -183,7 +215,7 @@ class Avatar:
         fps = self.identity.config.fps
         if isinstance(source, np.ndarray):
             source = Speech.from_sound(source, fps, transcript)
-        elif isinstance(source, Path) or (isinstance(source, str) and _names_sound(source)):
+        elif isinstance(source, Path) or (isinstance(source, str) and _names_file(source)):
             source = Speech.from_file(source, fps, transcript)
         elif isinstance(source, str):
             source = Speech.from_text(source, fps, voice, rate, pitch)
@@ -203,17 +235,24 @@ class Avatar:
     def _frames(self, speech: Speech, clip: Clip) -> Iterator[np.ndarray]:
         return render_frames(self.engine, clip, self.identity.config, speech.values)
 
-    def _clip(self, clip: str | Clip | None) -> Clip:
-        """Motion that the network can draw: other clips are pulled to the drawings it has seen."""
-        if not isinstance(clip, Clip):
-            return self.identity.clip(clip)
-        seen = self.identity.seen()
-        if seen is None or self.identity.clips.get(clip.name) is clip:
-            return clip
-        pulled = seen.pull(clip)
-        if pulled.warning:
-            _LOGGER.warning(pulled.warning)
-        return pulled.clip
+    def _motion(self, clip: str | Path | Clip | None) -> Generator[Step, None, Clip]:
+        """Motion that the network can draw: others' is pulled to the drawings that it has seen."""
+        own = self.identity.clips
+        if isinstance(clip, Path) or (
+            isinstance(clip, str) and clip not in own and _names_file(clip)
+        ):
+            from .capture.driving import drive
+
+            driven = yield from _looking(drive(clip, self.identity))
+            motion, warnings = driven.clip, driven.warnings
+        elif isinstance(clip, Clip) and own.get(clip.name) is not clip and self.identity.seen():
+            pulled = self.identity.seen().pull(clip)
+            motion, warnings = pulled.clip, [pulled.warning]
+        else:
+            return clip if isinstance(clip, Clip) else self.identity.clip(clip)
+        for warning in filter(None, warnings):
+            _LOGGER.warning(warning)
+        return motion
 
     def _temporary_path(self) -> Path:
         name = f"{self.identity.name}-{secrets.token_hex(6)}.mp4"
@@ -232,7 +271,31 @@ class Avatar:
         }
 
 
-def _names_sound(text: str) -> bool:
+def _looking(steps: Generator[tuple[int, int], None, T]) -> Generator[Step, None, T]:
+    """Frames of a film that were looked at, of how many, as steps."""
+    try:
+        while True:
+            yield Step("look", *next(steps))
+    except StopIteration as end:
+        return end.value
+    finally:
+        steps.close()
+
+
+def _finished(steps: Generator[Any, None, T], progress: Progress | None = None) -> T:
+    """What is at the end of steps that have a stage, and how much is done of a total."""
+    try:
+        while True:
+            step = next(steps)
+            if progress:
+                progress(step.stage, step.done, step.total)
+    except StopIteration as end:
+        return end.value
+    finally:
+        steps.close()
+
+
+def _names_file(text: str) -> bool:
     """Whether a string is a file, or was meant to be one: a missing file should not be spoken."""
     if Path(text.strip()).suffix.lower() in SOUND_SUFFIXES and "\n" not in text:
         return True

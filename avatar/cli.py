@@ -60,7 +60,12 @@ def _add_speak(verbs: Any) -> None:
     source.add_argument("--text", help="a text to speak")
     parser.add_argument("--out", type=Path, default=Path("avatar.mp4"), help="the MP4 to write")
     add_identity(parser, "--identity", default="mira")
-    parser.add_argument("--clip", help="head-motion clip; the identity's own choice if not given")
+    head = parser.add_mutually_exclusive_group()
+    head.add_argument("--clip", metavar="CLIP|VIDEO",
+                      help="head-motion clip by name, or a video of anybody whose head moves; "
+                      "the identity's own choice if not given")  # fmt: skip
+    head.add_argument("--dub", type=Path, metavar="FILM",
+                      help="a film of this very person, to put the new words into")  # fmt: skip
     parser.add_argument("--voice", default="en-us", help="voice, language or Hub model, for --text")
     parser.add_argument("--rate", type=float, default=1.0, help="speed of the voice, 0.5 to 2")
     parser.add_argument("--pitch", type=float, default=1.0, help="pitch of the voice, 0.5 to 2")
@@ -83,15 +88,12 @@ def _speak(options: argparse.Namespace) -> dict[str, Any]:
     if source is None:  # spoken here, since ``Avatar.speak`` takes "my talk.mp3" for a file
         fps = avatar.identity.config.fps
         source = Speech.from_text(options.text, fps, options.voice, options.rate, options.pitch)
-    video = avatar.speak(
-        source,
-        clip=options.clip,
-        transcript=options.transcript,
-        strength=options.strength,
-        label=options.label,
-        out=options.out,
-        progress=bars,
-    )
+    how = {"transcript": options.transcript, "strength": options.strength}
+    how |= {"label": options.label, "out": options.out, "progress": bars}
+    if options.dub is not None:
+        video = avatar.dub(options.dub, source, **how)
+    else:
+        video = avatar.speak(source, clip=options.clip, **how)
     bars.close()
     if options.visemes:
         video.speech.track.save(options.visemes)

@@ -110,7 +110,7 @@ class Identity:
             raise BundleError(
                 f"The bundle {self.name} has no oracle ({ORACLE} and, in {CONFIG}, its arguments "
                 "and the face's geometry), so it cannot mash: take a bundle that was trained with "
-                "one, or make it with `python -m avatar train CAPTURE --out BUNDLE`."
+                "one, or train one with `python -m avatar train CAPTURE --run RUN`."
             )
         with torch.device("meta"):  # no memory is taken before the file is known to fit
             oracle = Oracle(self.config.oracle)
@@ -188,7 +188,7 @@ def load_identity(
 
 def read_bundle(folder: str | Path) -> Identity:
     """Load the bundle in ``folder``; see ``load_identity``."""
-    folder = Path(folder)
+    folder = Path(folder).absolute()  # some of it is read later, wherever the process is by then
     config = IdentityConfig.load(folder / CONFIG)
     clips = Clips(folder / CLIPS, config.fps)
     if not clips:

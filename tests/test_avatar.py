@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fake_engine import QuickEngine
+from films import film
 
 from avatar import Avatar, AvatarError
-from avatar.avatar import _names_sound
-from avatar.errors import ClipError, RenderError, SoundError, TextError
+from avatar.avatar import _names_file
+from avatar.errors import CaptureError, ClipError, RenderError, SoundError, TextError
 from avatar.identity import load_identity
 from avatar.media import ffmpeg_exe
 from avatar.render.stretching import stretched
@@ -140,6 +141,17 @@ def test_motion_of_others_is_pulled_to_what_was_seen(
     assert len(caplog.messages) == 1 and "lively-stretched leaves the drawings" in caplog.text
 
 
+def test_a_video_moves_the_head(avatar: Avatar, hum: np.ndarray, tmp_path: Path) -> None:
+    head, steps = film(tmp_path / "head.mp4", "-t", "2"), []
+    video = avatar.speak(
+        hum, clip=head, out=tmp_path / "v.mp4", progress=lambda *step: steps.append(step)
+    )
+    assert video.frames == 26 and {"speech", "look", "render"} == {stage for stage, *_ in steps}
+    assert ("look", 25, 25) in steps
+    speech, frames = avatar.stream(hum, clip=str(head))
+    assert sum(1 for _ in frames) == len(speech.track)
+
+
 @pytest.mark.parametrize(
     ("source", "options", "kind"),
     [
@@ -149,6 +161,8 @@ def test_motion_of_others_is_pulled_to_what_was_seen(
         ("", {}, TextError),
         (np.zeros((2, 100), np.float32), {}, SoundError),
         ("Hello.", {"clip": "dancing"}, ClipError),
+        ("Hello.", {"clip": "missing.mp4"}, CaptureError),
+        ("Hello.", {"clip": Path(__file__)}, CaptureError),
         ("Hello.", {"voice": "klingon-9"}, AvatarError),
         ("Hello.", {"strength": 5}, AvatarError),
         ("Hello.", {"out": "/no/such/folder/v.mp4"}, RenderError),
@@ -164,5 +178,5 @@ def test_mistakes_are_one_sentence(
 
 def test_texts_are_not_taken_for_files() -> None:
     for text in ("Hello.", "Say it. Now", "a\nb.wav", "x" * 5000, "nul\0"):
-        assert not _names_sound(text)
-    assert _names_sound("talk.wav") and _names_sound(__file__)
+        assert not _names_file(text)
+    assert _names_file("talk.wav") and _names_file(__file__)

@@ -56,6 +56,7 @@ def test_a_text_is_never_taken_for_a_file(quick: None, tmp_path: Path) -> None:
         (["--text", "Hi.", "--pitch", "nan"], "The pitch must be between 0.5 and 2"),
         (["--text", "Hi.", "--voice", "klingon"], "There is no voice 'klingon'"),
         (["--text", "Hi.", "--clip", "dance"], "There is no clip 'dance'"),
+        (["--text", "Hi.", "--clip", "dance.mp4"], "The video 'dance.mp4' does not exist"),
         (["--text", "Hi.", "--json", "/no/such/r.json"], "The folder /no/such does not exist"),
         (["--text", "Hi.", "--visemes", "/no/such/v.csv"], "The folder /no/such does not exist"),
         (["--text", "Hi.", "--out", "/no/such/v.mp4"], "The folder /no/such does not exist"),
@@ -171,7 +172,9 @@ def test_wrong_arguments_are_2(arguments: list[str], capsys: pytest.CaptureFixtu
     assert end.value.code == 2 and "usage:" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("verb", ["speak", "serve", "mash", "stretch", "train", "evaluate", "benchmark"])
+@pytest.mark.parametrize(
+    "verb", ["speak", "serve", "mash", "stretch", "train", "evaluate", "benchmark"]
+)
 def test_every_verb_has_help_and_json(verb: str, capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit) as end:
         main([verb, "--help"])
