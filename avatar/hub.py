@@ -92,10 +92,10 @@ def push_bundle(folder: Path, repo_id: str) -> str:
     Raises:
         BundleError: without a login, the right to write there, or a network.
     """
-    from huggingface_hub import HfApi
+    from huggingface_hub import HfApi, get_token
     from huggingface_hub.errors import HfHubHTTPError, HTTPError
 
-    api, kept = HfApi(), f"the bundle stands in {folder}"
+    api, kept = HfApi(token=get_token()), f"the bundle stands in {folder}"
     try:
         api.create_repo(repo_id, private=True, exist_ok=True)
         commit = api.upload_folder(

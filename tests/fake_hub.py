@@ -1,10 +1,12 @@
-"""A Hub on loopback: serves folders as model repos, and fails on request.
+"""A Hub on loopback: serves folders as model repos, takes uploads, and fails on request.
 
 It answers what huggingface_hub 1.31 to 2.x asks for `hf_hub_download`, `snapshot_download` and
-`from_pretrained`: file HEAD and GET with ranges, the repo's revision and its tree.
+`from_pretrained`: file HEAD and GET with ranges, the repo's revision and its tree; and for
+`create_repo` and `upload_folder` without Xet: preupload, LFS objects, commit.
 Tests take the fixture `fake_hub` of conftest.py, which points huggingface_hub at one.
 """
 
+import base64
 import hashlib
 import json
 import re
@@ -26,6 +28,16 @@ class FakeHub:
         """"GET /org/name/resolve/main/config.json bytes=10-" in order of arrival."""
         self.refused: set[str] = set()
         """Names of files whose GET is answered with 503."""
+        self.writers: set[str] = set()
+        """Tokens that may write; any other is refused."""
+        self.readers: set[str] = set()
+        """Tokens that may only read."""
+        self.shelf: Path | None = None
+        """Where repos that are created get their folders."""
+        self.private: dict[str, bool] = {}
+        """Of repos that were created."""
+        self.objects: dict[str, bytes] = {}
+        """Large files by their SHA-256, before a commit says where they belong."""
         self._cut_after: int | None = None
         self._refuse_after_cut = False
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
@@ -100,6 +112,73 @@ class _Handler(BaseHTTPRequestHandler):
         siblings = [{"rfilename": name} for name in names]
         self._json({"id": repo, "modelId": repo, "sha": commit, "siblings": siblings, "tags": []})
 
+    def do_POST(self) -> None:
+        hub: FakeHub = self.server.hub  # type: ignore[attr-defined]
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        path = unquote(self.path.partition("?")[0])
+        hub.requests.append(f"POST {path}")
+        if hub.down:
+            return self._error(503, "Down", "the Hub is down")
+        if path == "/api/validate-yaml":
+            return self._json({"errors": [], "warnings": []})
+        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        if token not in hub.writers:
+            return self._error(403 if token in hub.readers else 401, "", "may not write")
+        if path == "/api/repos/create":
+            return self._create(hub, json.loads(body))
+        route = re.fullmatch(r"(?:/api/models)?/([^/]+/[^/]+?)(?:\.git)?/(.+)", path)
+        verb = route[2].partition("/")[0]
+        if verb == "preupload":
+            files = [self._mode(file["path"]) for file in json.loads(body)["files"]]
+            return self._json({"files": files})
+        if verb == "info":  # of LFS
+            objects = [self._upload(hub, file) for file in json.loads(body)["objects"]]
+            return self._json({"transfer": "basic", "objects": objects})
+        self._commit(hub, route[1], [json.loads(line) for line in body.splitlines()])
+
+    def do_PUT(self) -> None:
+        hub: FakeHub = self.server.hub  # type: ignore[attr-defined]
+        data = self.rfile.read(int(self.headers["Content-Length"]))
+        hub.objects[self.path.rpartition("/")[2]] = data
+        self._send(200, {}, b"")
+
+    def _create(self, hub: FakeHub, asked: dict) -> None:
+        repo = f"{asked['organization']}/{asked['name']}"
+        if repo in hub.repos:
+            told = {"error": "exists already", "url": f"{hub.url}/{repo}", "name": repo}
+            return self._json(told, 409)
+        hub.repos[repo] = hub.shelf / repo
+        # The newer way and the older one of saying so.
+        hub.private[repo] = asked.get("visibility") == "private" or asked.get("private", False)
+        hub.repos[repo].mkdir(parents=True)
+        self._json({"url": f"{hub.url}/{repo}", "name": repo})
+
+    def _mode(self, path: str) -> dict:
+        large = path.endswith(".safetensors")
+        return {
+            "path": path, "uploadMode": "lfs" if large else "regular", "shouldIgnore": False,
+            "oid": None,
+        }  # fmt: skip
+
+    def _upload(self, hub: FakeHub, file: dict) -> dict:
+        return file | {"actions": {"upload": {"href": f"{hub.url}/lfs/{file['oid']}"}}}
+
+    def _commit(self, hub: FakeHub, repo: str, lines: list[dict]) -> None:
+        for line in lines:
+            value = line["value"]
+            if line["key"] == "file":
+                data = base64.b64decode(value["content"])
+            elif line["key"] == "lfsFile":
+                data = hub.objects[value["oid"]]
+            else:
+                continue
+            target = hub.repos[repo] / value["path"]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+        commit = hub.commit(repo)
+        address = f"{hub.url}/{repo}/commit/{commit}"
+        self._json({"success": True, "commitOid": commit, "commitUrl": address, "hookOutput": ""})
+
     def _entry(self, folder: Path, name: str) -> dict[str, str | int]:
         data = (folder / name).read_bytes()
         oid = hashlib.sha1(data).hexdigest()
@@ -125,8 +204,8 @@ class _Handler(BaseHTTPRequestHandler):
         cut = hub.take_cut(name, len(data)) if self.command == "GET" else None
         self._send(206 if asked else 200, headers, data, cut)
 
-    def _json(self, value: object) -> None:
-        self._send(200, {"Content-Type": "application/json"}, json.dumps(value).encode())
+    def _json(self, value: object, status: int = 200) -> None:
+        self._send(status, {"Content-Type": "application/json"}, json.dumps(value).encode())
 
     def _error(
         self, status: int, code: str, message: str, headers: dict[str, str] | None = None

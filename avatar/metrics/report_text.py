@@ -228,7 +228,7 @@ that of the truth.{alone} `python -m avatar ablate CAPTURE oracle_whole --run RU
 def _synthetic(data: dict[str, Any]) -> str:
     found = data["synthetic"]
     if not found:
-        return "## Synthetic data\n\nnot run: `python -m avatar train CAPTURE --out BUNDLE`"
+        return "## Synthetic data\n\nnot run: `python -m avatar train CAPTURE --run RUN`"
     return f"""## Synthetic data
 
 {found["pairs"]:,} mashed pairs, {found["facts"]["pairs_per_frame"]} for each rendered train frame;

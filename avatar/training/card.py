@@ -110,7 +110,7 @@ def _scores(config: IdentityConfig, capture: Capture) -> str:
         rows.append(f"| {_line(name)} | {values['frames']} | {' | '.join(numbers)} |")
     subjects = ", ".join(sorted({_line(values["reader_subject"]) for values in scores.values()}))
     unread = f" Dlip and offset are not available: the keypoint reader knows only {subjects}."
-    table = "\n".join(rows)
+    table, silent = "\n".join(rows), _same(scores)
     heads = "take|frames|PSNR dB|SSIM|mouth PSNR|mouth SSIM|Dlip px|offset frames".split("|")
     return f"""| {" | ".join(heads)} |
 {"|---" * len(heads)}|
@@ -119,16 +119,26 @@ def _scores(config: IdentityConfig, capture: Capture) -> str:
 Whole 512x512 frame and the {config.network.mouth_box[2]} px mouth box, driven by the take's sound
 and the take's own head motion, nothing pasted back. The controls are driven by the same sound in
 another order, five frames late, or not at all: what the right sound gains over them is what the
-lips follow it by.{"" if read else unread} Regenerate with
+lips follow it by.{silent}{"" if read else unread} Regenerate with
 `python -m avatar evaluate {config.name} CAPTURE TAKE --controls`."""
+
+
+def _same(scores: dict[str, dict[str, Any]]) -> str:
+    """A warning where the controls cannot tell anything."""
+    found = [(values["take"], round(values["mouth_psnr"], 2)) for values in scores.values()]
+    takes = [take for take, _ in found]
+    mute = sorted(take for take in set(takes) if len({p for t, p in found if t == take}) == 1)
+    if not mute:
+        return ""
+    return f" In {', '.join(map(_line, mute))} hardly anything is said: its rows cannot differ."
 
 
 def _limits(training: dict[str, Any], capture: Capture) -> str:
     """What can be told of what this identity cannot do."""
     trained = [take for take in capture.takes if not take.held_out]
-    minutes = sum(len(take.pose) for take in trained) / float(capture.fps) / 60
+    seconds = sum(int(take.usable.sum()) for take in trained) / float(capture.fps)
     limits = [
-        f"Learnt from {minutes:.1f} minutes of film; the paper asks for 20.",
+        f"Learnt from {seconds / 60:.2g} minutes of film; the paper asks for 20.",
         f"The film's verdict is {capture.verdict!r}.",
         *(_line(reason) + "." for reason in capture.reasons),
     ]
