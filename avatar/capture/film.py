@@ -9,10 +9,9 @@ import numpy as np
 
 from ..errors import CaptureError
 from ..face.keypoints import INNER_LIP_BOTTOM, INNER_LIP_TOP
-from .analysis import View, analyse, choose_view, samples_of
-from .crop import EYES_APART, Crop, check_crop, cut, leaves, place_crop
-from .detect import Matter
-from .matte import clean
+from .analysis import View, analyse, choose_view
+from .backdrop import Samples
+from .crop import EYES_APART, Crop, check_crop, leaves, place_crop
 from .source import VideoSource
 from .tracking import AWAY, Track, follow
 from .work import Piece
@@ -159,25 +158,9 @@ class Film:
             return np.zeros((0, 478, 3), np.float32)
         return self.crop.to_canvas(np.stack(meshes))
 
-    def background_samples(self) -> tuple[np.ndarray, np.ndarray]:
-        """Heads (n, 512, 512, 3) uint8 RGB and their mattes (n, 512, 512) float32, spread over the
-        usable frames."""
-        heads, mattes = [], []
-        with Matter() as matter:
-            for frame, picture in samples_of(self.samples):
-                if frame < self.frames and self.usable[frame]:
-                    heads.append(cut(self._scaled(picture)))
-                    mattes.append(clean(matter(heads[-1])))
-        if not heads:
-            return np.zeros((0, 512, 512, 3), np.uint8), np.zeros((0, 512, 512), np.float32)
-        return np.stack(heads), np.stack(mattes)
-
-    def _scaled(self, picture: np.ndarray) -> np.ndarray:
-        """The crop's square of a frame that was scaled down."""
-        shrink = len(picture) / self.source.height
-        x, y, side = (round(v * shrink) for v in (self.crop.x, self.crop.y, self.crop.side))
-        side = min(side, picture.shape[1] - x, picture.shape[0] - y)
-        return picture[y : y + side, x : x + side]
+    def background_samples(self) -> Samples:
+        """Frames that show what is behind the person."""
+        return Samples(self.samples, self.crop, self.source.height, self.usable)
 
 
 def _view(source: VideoSource) -> dict[str, np.ndarray]:

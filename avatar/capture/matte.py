@@ -1,4 +1,4 @@
-"""Who stands before what: the matte of a crop, its outline, and the picture behind the person."""
+"""Who stands before what: the matte of a crop, its outline, and the person cut out by it."""
 
 from collections.abc import Iterable, Iterator
 
@@ -18,16 +18,8 @@ EVEN = 2.5
 """How far along the outline, in its points, its steps of whole pixels are evened out."""
 NEAR = 31
 """Pixels across which parts of the matte belong together."""
-SOLID = 0.02
-"""Alpha up to which a pixel belongs to the background alone."""
 FAINT = 4
 """One part in so many is the alpha below which a pixel's own colour is less and less trusted."""
-STILL = 8.0
-"""Grey levels by which the background may differ from picture to picture and still stand still."""
-COVERED = 6
-"""Pictures that must show what is behind a pixel; below, it is made up from around it."""
-SMALL = 128
-"""Side of the picture in which holes are filled, in px: nobody ever sees what is there."""
 
 
 def steady(mattes: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
@@ -122,64 +114,6 @@ def _evenly(points: np.ndarray) -> np.ndarray:
     along = np.concatenate([[0], np.cumsum(steps)])
     wanted = np.linspace(0, along[-1], POINTS)
     return np.stack([np.interp(wanted, along, column) for column in points.T], axis=1)
-
-
-def background(pictures: np.ndarray, mattes: np.ndarray) -> tuple[np.ndarray, bool]:
-    """What is behind a person.
-
-    Args:
-        pictures: (n, 512, 512, 3) uint8 RGB.
-        mattes: (n, 512, 512) float32 0..1, cleaned.
-
-    Returns:
-        (512, 512, 3) uint8 RGB, and whether it stands still: then it is what is truly seen there,
-        otherwise a smooth mean.
-    """
-    free = mattes < SOLID
-    middle, spread = _median_and_spread(pictures, free)
-    known = free.sum(axis=0) >= min(COVERED, len(pictures))
-    if not known.any():
-        return np.full((SIZE, SIZE, 3), 127, np.uint8), False
-    still = bool(np.median(spread[known]) < STILL)
-    filled = _filled(np.where(known[..., None], middle, 0), known)
-    if not still:
-        filled = cv2.GaussianBlur(filled, (0, 0), SIZE / 20)
-    return np.clip(filled + 0.5, 0, 255).astype(np.uint8), still
-
-
-def _median_and_spread(pictures: np.ndarray, free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(512, 512, 3) median of pictures (n, 512, 512, 3) where (n, 512, 512) they are free, and
-    (512, 512) how far they are from it."""
-    middle = np.zeros((SIZE, SIZE, 3), np.float32)
-    spread = np.zeros((SIZE, SIZE), np.float32)
-    for row in range(SIZE):  # as floats all pictures at once would be large
-        hidden = ~free[:, row, :, None]
-        seen = np.where(hidden, np.float32(np.inf), pictures[:, row])
-        middle[row] = _finite_median(seen)
-        away = np.where(hidden, np.float32(np.inf), np.abs(pictures[:, row] - middle[row]))
-        spread[row] = _finite_median(away).mean(axis=-1)
-    return middle, spread
-
-
-def _finite_median(values: np.ndarray) -> np.ndarray:
-    """Median of (n, ...) without those that are infinite; 0 where all are."""
-    count = np.isfinite(values).sum(axis=0)
-    middle = np.maximum(count - 1, 0)[None] // 2
-    found = np.take_along_axis(np.sort(values, axis=0), middle, axis=0)[0]
-    return np.where(count > 0, found, 0)
-
-
-def _filled(picture: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """A picture whose unknown pixels are made up from those around them."""
-    small = cv2.resize(np.where(known[..., None], picture, 0), (SMALL, SMALL),
-                       interpolation=cv2.INTER_AREA)  # fmt: skip
-    weight = cv2.resize(known.astype(np.float32), (SMALL, SMALL), interpolation=cv2.INTER_AREA)
-    mean = np.clip(small / np.maximum(weight, 1e-6)[..., None] + 0.5, 0, 255).astype(np.uint8)
-    made = cv2.inpaint(mean, (weight < 0.5).astype(np.uint8), 3, cv2.INPAINT_TELEA)
-    made = cv2.resize(cv2.GaussianBlur(made, (0, 0), 2), (SIZE, SIZE)).astype(np.float32)
-    soft = cv2.GaussianBlur(cv2.erode(known.astype(np.float32), np.ones((5, 5))), (0, 0), 2)
-    soft = (soft * known)[..., None]
-    return picture * soft + made * (1 - soft)
 
 
 def cut_out(picture: np.ndarray, matte: np.ndarray, behind: np.ndarray | None) -> np.ndarray:

@@ -14,16 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from ..errors import CaptureError
 from ..face.drawing import SIZE
-from ..files import replacing
 from ..speech.phonemes import VISEMES
 from .crop import BOX
 from .desk import Desk, write_json
 from .fit import smooth
-from .matte import background
 from .prepare_report import REPORT, write_report
 from .quality import Figures, euler, judge, light_change, percentiles, tilt
 from .shoot import Shoot
@@ -110,8 +107,9 @@ def _find(desk: Desk, crew: Workers, tell: Progress) -> None:
 def _make(shoot: Shoot, crew: Workers, tell: Progress, subject: str) -> dict[str, Any]:
     """Cut and write everything, measure it, and report."""
     _write_sounds(shoot, crew, tell)
-    tell("looking behind the person", 0, 1)
-    still = _write_background(shoot)
+    behind = shoot.background_piece()
+    crew.do([behind], lambda done, total: tell("looking behind the person", done, total))
+    still = bool(behind.load()["still"])
     pieces = shoot.picture_pieces(shoot.desk.out / "background.png" if still else None)
     everything = [piece for its in pieces.values() for piece in its]
     crew.do(everything, lambda done, total: tell("cutting the pictures", done, total))
@@ -133,16 +131,6 @@ def _write_sounds(shoot: Shoot, crew: Workers, tell: Progress) -> None:
     crew.do(pieces, lambda done, total: tell("finding the transcript", done, total))
     pieces = shoot.listening_pieces()
     crew.do(pieces, lambda done, total: tell("listening", done, total))
-
-
-def _write_background(shoot: Shoot) -> bool:
-    """The picture behind the person; whether it stands still."""
-    parts = [film.background_samples() for film in shoot.films]
-    pictures, mattes = (np.concatenate(part) for part in zip(*parts, strict=True))
-    picture, still = background(pictures, mattes)
-    with replacing(shoot.desk.out / "background.png") as temporary:
-        Image.fromarray(picture).save(temporary, "png")
-    return still
 
 
 def _write_takes(shoot: Shoot, pieces: dict[str, list[Piece]]) -> dict[str, np.ndarray]:

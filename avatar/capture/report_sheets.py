@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ..errors import CaptureError
 from ..face.drawing import SIZE, draw_mouth_box, draw_with_mouth
 from ..speech.phonemes import VISEMES
 from .analysis import samples_of
@@ -143,10 +142,10 @@ def _padded(tile: np.ndarray, height: int, width: int) -> np.ndarray:
 
 def _with_crop(film: Film, box: tuple[int, int, int, int]) -> np.ndarray:
     """A frame of the film, scaled down, with all that was decided about it."""
-    frames = [(n, p) for n, p in samples_of(film.samples) if n < film.frames and film.usable[n]]
-    if not frames:
-        raise CaptureError(f"No frame of '{film.name}' is left for the report.")
-    number, picture = frames[len(frames) // 2]
+    usable = np.flatnonzero(film.usable)
+    wanted = usable[len(usable) // 2]
+    number, picture = min(samples_of(film.samples), key=lambda sample: abs(sample[0] - wanted))
+    number = min(number, film.frames - 1)
     shrink = len(picture) / film.source.height
     board = Image.fromarray(picture).convert("RGB")
     pen, crop = ImageDraw.Draw(board), film.crop

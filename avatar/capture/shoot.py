@@ -13,6 +13,7 @@ from ..face.keypoints import NOSE_BASE
 from ..face.mashing import FaceGeometry
 from ..files import replacing
 from ..speech.prosody import silence_gate
+from .backdrop import write_background
 from .crop import place_mouth_box
 from .desk import WORK, Desk
 from .film import PIECE, Film
@@ -133,6 +134,12 @@ class Shoot:
             )
             for plan in self.plans
         ]  # fmt: skip
+
+    def background_piece(self) -> Piece:
+        """What is behind the person."""
+        samples = [film.background_samples() for film in self.films]
+        arguments = (samples, self.desk.out / "background.png")
+        return Piece(self.desk.out / WORK / "background.npz", write_background, arguments, 1)
 
     def picture_pieces(self, background: Path | None) -> dict[str, list[Piece]]:
         """Each take's mattes, outlines and pictures.
