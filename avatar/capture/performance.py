@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter1d
 from ..errors import CaptureError
 from ..face.keypoints import BROWS, COUNT, LEFT_EYE, RIGHT_EYE
 from ..face.pose import middle_pose, to_motion
-from ..face.seen import FaceSpace
+from ..face.space import FaceSpace
 from .analysis import analyse, choose_view
 from .crop import EYES_APART, EYES_AT
 from .fit import fit_geometry, fit_poses

@@ -6,7 +6,8 @@ from scipy.spatial import cKDTree
 from ..capture.layout import Capture
 from ..errors import CaptureError
 from ..face.pose import middle_pose
-from ..face.seen import FaceSpace, SeenDrawings
+from ..face.seen import SeenDrawings
+from ..face.space import FaceSpace
 from .dataset import train_takes
 
 SHARES = {"head": 100, "eyes": 80, "brows": 60, "gaze": 60, "nose": 40}

@@ -9,7 +9,8 @@ from avatar.errors import BundleError, ClipError
 from avatar.face.clip import Clip
 from avatar.face.keypoints import EYES
 from avatar.face.pose import pose_distance
-from avatar.face.seen import FEATURES, MAX_DRAWINGS, SeenDrawings
+from avatar.face.seen import MAX_DRAWINGS, SeenDrawings
+from avatar.face.space import FEATURES
 from avatar.identity import Identity, load_identity
 from avatar.render.stretching import stretched
 
