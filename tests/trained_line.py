@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from avatar.training.trainer import Schedule, Trainer
+from avatar.training.schedule import Schedule
+from avatar.training.trainer import Trainer
 
 
 class Line(Trainer):

@@ -228,9 +228,11 @@ class Take:
 
     @property
     def rendered(self) -> list[int]:
-        """Frames whose head picture is at hand, in order."""
+        """Frames whose head picture is at hand and which are usable, in order."""
         folder = self.capture.folder / "frames" / self.name
-        return sorted(int(path.stem) for path in folder.glob("*.webp") if path.stem.isdecimal())
+        found = sorted(int(path.stem) for path in folder.glob("*.webp") if path.stem.isdecimal())
+        away = set(np.flatnonzero(~self.usable).tolist()) if found else set()
+        return [frame for frame in found if frame not in away]
 
     @property
     def magnified(self) -> set[int]:

@@ -72,7 +72,7 @@ def take_features(take: Take, features: Features = VISEMES) -> np.ndarray:
 
 
 def load_samples(take: Take, window: int, features: Features = VISEMES) -> list[Sample]:
-    """Every rendered frame of a take that has a mouth picture and is fit for use."""
+    """Every rendered frame of a take that has a mouth picture, too."""
     said = windows(take_features(take, features), window, features.silence)
     arrays, magnified, length = take.arrays, take.magnified, min(len(said), len(take.pose))
     return [
@@ -81,7 +81,7 @@ def load_samples(take: Take, window: int, features: Features = VISEMES) -> list[
             arrays["contour"][frame], said[frame], partial(true_pictures, take, frame),
         )
         for frame in take.rendered
-        if frame < length and frame in magnified and take.usable[frame]
+        if frame < length and frame in magnified
     ]  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def load_capture(capture: Capture, window: int, features: Features = VISEMES) ->
     """All rendered train frames; each is decoded when it is asked for.
 
     Raises:
-        CaptureError: if no train take has a rendered frame that is fit for use.
+        CaptureError: if no train take has such a frame.
     """
     samples = [s for take in train_takes(capture) for s in load_samples(take, window, features)]
     if not samples:

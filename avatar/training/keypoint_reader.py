@@ -27,7 +27,8 @@ from ..metrics.image import crop
 from ..metrics.reader import LIPS, UPPER_FACE, ReaderError, Region, reader_error
 from ..nets.keypoint_reader import CELL, KeypointReader
 from ..nets.pixels import signed
-from .trainer import Schedule, Trainer
+from .schedule import Schedule
+from .trainer import Trainer
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,8 @@ from . import distributed
 from .dataset import collate
 from .losses import PictureLoss
 from .perceptual import load_perceptual
-from .trainer import MOST_BAD, Schedule, Trainer
+from .schedule import Schedule
+from .trainer import MOST_BAD, Trainer
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from avatar.training.keypoint_reader import (
     augment,
     load_reader_samples,
 )
-from avatar.training.trainer import Schedule
+from avatar.training.schedule import Schedule
 
 QUICK = ReaderTraining(Schedule(2, batch=2, sample_every=1), held_out=("train_1",))
 

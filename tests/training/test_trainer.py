@@ -18,7 +18,8 @@ from trained_line import Line, schedule
 from avatar.errors import AvatarError
 from avatar.training import state as room
 from avatar.training.records import Records
-from avatar.training.trainer import MOST_BAD, Schedule
+from avatar.training.schedule import Schedule
+from avatar.training.trainer import MOST_BAD
 
 
 def states(run: Path) -> list[str]:
