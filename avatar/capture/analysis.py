@@ -4,7 +4,6 @@ Frames are read scaled down, and only the part of the picture in which a face wa
 stretch of a film gives the same numbers whenever and by whichever process it is looked at.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -194,14 +193,19 @@ def _save(path: Path, frame: np.ndarray) -> None:
         cv2.imwrite(str(temporary), frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
 
 
-def samples_of(folder: Path) -> Iterator[tuple[int, np.ndarray]]:
-    """Frames that ``analyse`` kept, in order: their numbers and (h, w, 3) uint8 RGB.
+def sample_numbers(folder: Path) -> list[int]:
+    """Numbers of the frames that ``analyse`` kept, in order."""
+    return sorted(int(path.stem) for path in folder.glob("[0-9]*.jpg"))
+
+
+def load_sample(folder: Path, frame: int) -> np.ndarray:
+    """One of them, (h, w, 3) uint8 RGB.
 
     Raises:
-        CaptureError: if one is damaged.
+        CaptureError: if it is damaged.
     """
-    for path in sorted(folder.glob("[0-9]*.jpg")):
-        picture = cv2.imread(str(path))
-        if picture is None:
-            raise CaptureError(f"The picture {path} is damaged: delete the folder and start anew.")
-        yield int(path.stem), picture[..., ::-1]
+    path = folder / f"{frame:06d}.jpg"
+    picture = cv2.imread(str(path))
+    if picture is None:
+        raise CaptureError(f"The picture {path} is damaged: delete the folder and start anew.")
+    return picture[..., ::-1]

@@ -10,7 +10,7 @@ from PIL import Image
 
 from ..face.drawing import SIZE
 from ..files import replacing
-from .analysis import samples_of
+from .analysis import load_sample, sample_numbers
 from .crop import Crop, cut
 from .detect import Matter
 from .matte import clean
@@ -19,6 +19,8 @@ SOLID = 0.02
 """Alpha up to which a pixel belongs to the background alone."""
 STILL = 8.0
 """Grey levels by which the background may differ from picture to picture and still stand still."""
+PICTURES = 48
+"""Most pictures that it is made from, of all films together."""
 COVERED = 6
 """Pictures that must show what is behind a pixel; below, it is made up from around it."""
 SMALL = 128
@@ -38,11 +40,11 @@ class Samples:
     usable: np.ndarray
     """(T,) bool: which of them count."""
 
-    def heads(self) -> list[np.ndarray]:
-        """(512, 512, 3) uint8 RGB each."""
-        frames = [picture for frame, picture in samples_of(self.folder)
-                  if frame < len(self.usable) and self.usable[frame]]  # fmt: skip
-        return [cut(self._square(picture)) for picture in frames]
+    def heads(self, most: int) -> list[np.ndarray]:
+        """(512, 512, 3) uint8 RGB each, ``most`` at most."""
+        frames = [n for n in sample_numbers(self.folder) if self.usable[n : n + 1].any()]
+        step = max(-(-len(frames) // most), 1)
+        return [cut(self._square(load_sample(self.folder, n))) for n in frames[::step]]
 
     def _square(self, picture: np.ndarray) -> np.ndarray:
         """The crop's square of a frame that was scaled down."""
@@ -58,7 +60,7 @@ def write_background(films: Sequence[Samples], out: Path) -> dict[str, np.ndarra
     Returns:
         still: whether it stands still.
     """
-    heads = [head for samples in films for head in samples.heads()]
+    heads = [head for film in films for head in film.heads(-(-PICTURES // len(films)))]
     with Matter() as matter:
         mattes = [clean(matter(head)) for head in heads]
     picture, still = background(np.stack(heads), np.stack(mattes)) if heads else (GREY, False)

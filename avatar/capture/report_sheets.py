@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ..face.drawing import SIZE, draw_mouth_box, draw_with_mouth
 from ..speech.phonemes import VISEMES
-from .analysis import samples_of
+from .analysis import load_sample, sample_numbers
 from .film import Film
 from .layout import Capture, Take, composite
 from .quality import middle_frame
@@ -144,8 +144,8 @@ def _with_crop(film: Film, box: tuple[int, int, int, int]) -> np.ndarray:
     """A frame of the film, scaled down, with all that was decided about it."""
     usable = np.flatnonzero(film.usable)
     wanted = usable[len(usable) // 2]
-    number, picture = min(samples_of(film.samples), key=lambda sample: abs(sample[0] - wanted))
-    number = min(number, film.frames - 1)
+    number = min(sample_numbers(film.samples), key=lambda number: abs(number - wanted))
+    picture, number = load_sample(film.samples, number), min(number, film.frames - 1)
     shrink = len(picture) / film.source.height
     board = Image.fromarray(picture).convert("RGB")
     pen, crop = ImageDraw.Draw(board), film.crop
