@@ -4,6 +4,7 @@ Frames are read scaled down, and only the part of the picture in which a face wa
 stretch of a film gives the same numbers whenever and by whichever process it is looked at.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,11 @@ EVERY_HAND, EVERY_MESH = 5, 8
 """Hands and other people are looked for in every fifth frame; every eighth mesh is kept."""
 PROBES = 12
 """Frames spread over the film in which faces are looked for first."""
+PROBE_SIDE = 720
+"""Shorter side, in px, to which those frames are scaled down."""
+STRAIGHT = 1_000
+"""Films of so many frames are sooner read through than sought in: each search begins at one of the
+few frames that are stored whole."""
 FACE_HEIGHT = 300
 """Frames are scaled down until faces are this high, in px: the mesh sees them at 256."""
 ROOM = 1.0
@@ -64,24 +70,35 @@ def choose_view(source: VideoSource) -> View:
 
     The mesh's own detector sees only faces that fill a good part of the picture.
     """
-    looks = []
+    height = min(
+        source.height, round(PROBE_SIDE * source.height / min(source.width, source.height))
+    )
     with FaceFinder() as finder:
-        for start in np.linspace(0, source.frames - 1, PROBES).astype(int):
-            looks += [finder(frame) for frame in source.read(int(start), int(start) + 1)]
+        looks = [finder(frame) for frame in _probes(source, height)]
     found = [face for look in looks for face in look]
     if not found:
-        height = min(source.height, round(720 * source.height / min(source.width, source.height)))
         return _view(source, height, (0, 0, source.width, source.height), FACES)
-    faces = np.array(found)
+    faces = np.array(found) * (source.height / height)
     least = NEAR * faces[:, 2].max()
     faces = faces[faces[:, 2] > least]
-    people = max(sum(size > least for _, _, size in look) for look in looks)
+    people = max(sum(face[2] * source.height / height > least for face in look) for look in looks)
     centre, size = faces[:, :2], faces[:, 2:]
     room = size * (0.5 + ROOM)
     low, high = (centre - room).min(axis=0), (centre + room).max(axis=0)
     low, high = np.maximum(low, 0), np.minimum(high, (source.width, source.height))
     height = min(source.height, round(source.height * FACE_HEIGHT / float(np.median(size))))
     return _view(source, height, (*low, *(high - low)), min(people, FACES))
+
+
+def _probes(source: VideoSource, height: int) -> Iterator[np.ndarray]:
+    """Frames spread over a film."""
+    wanted = np.linspace(0, source.frames - 1, PROBES).astype(int).tolist()
+    if source.frames <= STRAIGHT:
+        frames = enumerate(source.read(height=height))
+        yield from (frame for number, frame in frames if number in wanted)
+    else:
+        for number in wanted:
+            yield from source.read(number, number + 1, height)
 
 
 def _view(source: VideoSource, height: int, box: tuple[float, ...], people: int) -> View:
