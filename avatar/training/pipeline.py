@@ -115,7 +115,8 @@ class _Training:
         if limit is not None:
             # In loading and in the stages before, whose time an earlier session may have spent.
             elsewhere = max(time.monotonic() - started, sum(part.seconds for part in drawers))
-            limit = max(60 * self.config.minutes - elsewhere, trainer.seconds)
+            (elsewhere,) = distributed.largest([elsewhere])  # all processes have to end together
+            limit = max(60 * self.config.minutes - elsewhere, limit / 2, trainer.seconds)
         trainer.train(told, limit)
         return trainer.facts | {"steps": trainer.step, "seconds": round(trainer.seconds)}
 

@@ -97,6 +97,16 @@ def test_the_command_shares_every_stage(tmp_path: Path, cartoon: Path, no_hub: N
     assert two.result()["processes"] == 2 and two.result()["batch"] == 2
 
 
+def test_all_processes_end_when_the_time_is_over(tmp_path: Path, cartoon: Path) -> None:
+    values = {"start": "none", "renderer": {"training": {"weights": {"width": 4}}}}
+    training = Training(tmp_path, cartoon, values)
+    training.more = ["--minutes", "0.15"]
+    child = training.start(*COMMAND)
+    _, told = child.communicate(timeout=120)
+    assert child.returncode == 0, told
+    assert training.result()["steps"] > 0
+
+
 def test_a_signal_to_all_saves_first(tmp_path: Path, cartoon: Path) -> None:
     values = json.loads(json.dumps(TINY))
     values["oracle"]["training"]["schedule"] |= {"steps": 100_000, "save_every": 100_000}

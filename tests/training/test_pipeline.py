@@ -3,6 +3,7 @@
 import json
 import shutil
 import time
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -15,7 +16,7 @@ from train_command import STAGES, TINY, WEIGHTS, Training
 
 from avatar.cli import main
 from avatar.face.clip import Clip
-from avatar.identity import IdentityConfig, save_identity
+from avatar.identity import IdentityConfig, load_identity, save_identity
 from avatar.nets.renderer import Renderer, RendererConfig
 from avatar.training import pipeline
 from avatar.training.config import TrainingConfig
@@ -212,13 +213,17 @@ def test_a_capture_that_was_refused_is_trained_on_by_force_alone(
 
 
 def test_a_short_film_at_another_rate(training: Training, tmp_path: Path) -> None:
-    """30000/1001 frames a second, no listening take, nothing held out, a transparent background."""
+    """30000/1001 frames a second, no listening take, nothing held out, nothing behind."""
     folder = make_capture(tmp_path / "c", {"train_1": range(4)})
     path = folder / "capture.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"fps": "30000/1001"}))
     cv2.imwrite(str(folder / "background.png"), np.zeros((512, 512, 3), np.uint8))
-    training.capture = folder
+    training.capture, out = folder, tmp_path / "toon"
     assert training() == 0
+    what = [str(folder), "--run", str(training.run), "--out", str(out), "--synthetic"]
+    assert main(["package", *what]) == 0
+    identity = load_identity(out)
+    assert identity.config.fps == identity.clip().fps == Fraction(30000, 1001)
 
 
 @pytest.mark.parametrize(

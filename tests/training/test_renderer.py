@@ -116,9 +116,7 @@ def test_a_batch_that_is_no_number_changes_nothing(real, tmp_path, caplog):
 
 
 def test_rate_warms_up_holds_falls_and_slows_with_the_adversary(real, tmp_path):
-    schedule = PictureSchedule(
-        1000, warmup=10, adversary=0.4, constant=0.6, alone=0
-    )
+    schedule = PictureSchedule(1000, warmup=10, adversary=0.4, constant=0.6, alone=0)
     run = trainer(real, tmp_path, replace(TRAINING, schedule=schedule))
     rates = []
     for run.step in (0, 200, 399, 400, 600, 800, 1000):
