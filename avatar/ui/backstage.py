@@ -6,8 +6,9 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -21,6 +22,7 @@ from ..render.engine import make_engine
 from ..speech.audio import save_wav
 from ..speech.speech import Speech
 from . import previews
+from .motion import Motion, read_motion
 from .request import MAX_CHARS, MAX_SECONDS, Request, Result, Update
 from .worker import Worker
 from .workshop import Workshop, open_workshop
@@ -31,6 +33,8 @@ Source = tuple[str | Path, int]
 
 PROOF_CHARS = 200
 """The longest sentence to prove: it is rendered five times over."""
+MOTIONS = 4
+"""How many films that were followed are remembered."""
 PREVIEW_S = 0.25
 """Least time between two pictures of a job; it grows with the job, to a second."""
 
@@ -56,6 +60,7 @@ class Backstage:
         self.workshop = workshop or open_workshop()
         self._identities: dict[str, tuple[Source, Identity]] = {}
         self._avatars: dict[str, Avatar] = {}
+        self._motions: dict[tuple[Any, ...], Motion] = {}
         self._loading, self._picturing = threading.RLock(), threading.Lock()
         self._borrow_gpu = gpu(self._frames_on_gpu) if gpu else None
         # ZeroGPU shows a GPU to this process too, but only lends it to the decorated generator.
@@ -128,6 +133,9 @@ class Backstage:
             first_frame_s = time.monotonic() - start
             heard = yield from self._speech(request, avatar)
             speech = avatar.speech(heard, strength=request.strength)
+            if request.film and request.film_use == "follow":
+                motion = yield from self.motion(request.film, request.identity)
+                request = replace(request, clip=motion.clip)
             yield from self._render(avatar, speech, request, folder)
             files = _save_files(speech, folder, avatar.identity.name, not request.audio)
         except BaseException:
@@ -164,6 +172,22 @@ class Backstage:
             raise AvatarError(f"There is no identity {name[:64]!r}: {', '.join(self.names)}.")
         return bundle, (bundle / "config.json").stat().st_mtime_ns
 
+    def motion(self, film: str, name: str = "") -> Generator[Update, None, Motion]:
+        """How the head of an identity moves if it follows a film; read in the worker.
+
+        Raises:
+            CaptureError: if the film cannot be read, or shows no face.
+        """
+        source = self._source(name or self.names[0])
+        key = (film, os.stat(film).st_mtime_ns, source)
+        if key not in self._motions:
+            call = self.worker.call(read_motion, film, source[0])
+            motion = yield from _awaited(call, "Following the film")
+            while len(self._motions) >= MOTIONS:
+                self._motions.pop(next(iter(self._motions)))
+            self._motions[key] = motion
+        return self._motions[key]
+
     def _speech(
         self, request: Request, avatar: Avatar, max_chars: int = MAX_CHARS
     ) -> Generator[Update, None, Speech]:
@@ -177,14 +201,7 @@ class Backstage:
             stage = "Finding the voice"
             arguments = (request.text, fps, request.voice, request.rate, request.pitch, max_chars)
             call = self.worker.call(Speech.from_text, *arguments)
-        try:
-            while True:
-                next(call)
-                yield Update(stage)
-        except StopIteration as end:
-            return end.value
-        finally:
-            call.close()
+        return (yield from _awaited(call, stage))
 
     def _render(
         self, avatar: Avatar, speech: Speech, request: Request, folder: Path
@@ -217,12 +234,30 @@ def gpu_seconds(name: str, speech: Speech, request: Request, folder: Path) -> in
     return 15 + round(speech.seconds / 4)
 
 
+def _awaited(call: Generator[None, None, T], stage: str) -> Generator[Update, None, T]:
+    """Wait for the worker; returns what it returns."""
+    try:
+        while True:
+            next(call)
+            yield Update(stage)
+    except StopIteration as end:
+        return end.value
+    finally:
+        call.close()
+
+
 def _frames(avatar: Avatar, speech: Speech, request: Request, folder: Path) -> Iterator[Update]:
     """Render and encode."""
-    steps = avatar.perform(
-        speech, clip=request.clip, out=folder / _video_name(avatar.identity.name),
-        label=request.label,
-    )  # fmt: skip
+    from ..capture.dub import dub  # MediaPipe is not needed before
+
+    out = folder / _video_name(avatar.identity.name)
+    if request.film and request.film_use == "dub":
+        steps = dub(
+            avatar.identity, avatar.engine, request.film, speech, out,
+            metadata=avatar.metadata(), label=request.label,
+        )  # fmt: skip
+    else:
+        steps = avatar.perform(speech, clip=request.clip, out=out, label=request.label)
     yield from _watched(steps, folder)
 
 
@@ -234,6 +269,8 @@ def _watched(
     try:
         while True:
             step, now = next(steps), time.monotonic()
+            if step.stage == "look":
+                yield Update("Finding the face")
             if step.frame is None or now - last < min(PREVIEW_S + (now - start) / 60, 1):
                 continue
             last = now

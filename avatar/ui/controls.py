@@ -24,6 +24,10 @@ TEXTS = (
     ("Português", "pt-br", "Bom dia! Escreva uma frase, e eu digo para você."),
 )
 """Button, language, text."""
+FILM_USES = (
+    ("The head moves as in the film", "follow"),
+    ("The film gets the new words; it has to show the same person", "dub"),
+)
 IDLE = "Ready. Write or record something, then press Generate."
 
 
@@ -43,6 +47,9 @@ class Parts:
     pitch: gr.Slider
     clip: gr.Radio
     clip_style: gr.HTML
+    film: gr.Video
+    film_use: gr.Radio
+    motion: gr.HTML
     strength: gr.Slider
     label: gr.Checkbox
     generate: gr.Button
@@ -110,6 +117,7 @@ def controls(backstage: Backstage) -> dict[str, Any]:
         list(person.clips), value=person.clip().name, label="How she moves", elem_classes="clips"
     )
     clip_style = gr.HTML(padding=False, elem_classes="clip-style")
+    film = _film_side()
     with gr.Row():
         strength = gr.Slider(
             0, 1.5, 1, step=0.05, label="Mouth strength", min_width=200, buttons=["reset"]
@@ -123,7 +131,7 @@ def controls(backstage: Backstage) -> dict[str, Any]:
         cancel = gr.Button("Cancel", size="lg", interactive=False, elem_classes="cancel")
     return {
         "identity": identity, "own": own, "side": side, **text, **sound, "clip": clip,
-        "clip_style": clip_style, "strength": strength, "label": label,
+        "clip_style": clip_style, **film, "strength": strength, "label": label,
         "generate": generate, "cancel": cancel,
     }  # fmt: skip
 
@@ -176,6 +184,16 @@ def _audio_side() -> dict[str, Any]:
             example = gr.Button("Try a recording", size="sm", min_width=60)
         example.click(lambda: (str(sound), words), None, [audio, transcript], **PRIVATE)
     return {"audio": audio, "transcript": transcript}
+
+
+def _film_side() -> dict[str, Any]:
+    with gr.Accordion("Or a film of yours", open=False, elem_classes="film"):
+        film = gr.Video(label="Film", sources=["upload", "webcam"], height=220, buttons=[])
+        film_use = gr.Radio(
+            FILM_USES, value="follow", label="What it is for", elem_classes="film-use"
+        )
+        motion = gr.HTML(label="Motion", padding=False)
+    return {"film": film, "film_use": film_use, "motion": motion}
 
 
 def languages() -> list[tuple[str, str]]:

@@ -153,7 +153,7 @@ def _why(code: int, said: str) -> str:
 def _work() -> int:
     """Run a verb as the process that a ``Job`` starts."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a server behind "&" ignores it
-    os.nice(10)
+    os.nice(5)
     threading.Thread(target=_end_with_server, daemon=True).start()
     from ..cli import main
 

@@ -110,6 +110,12 @@ class Project:
         """The avatar, once it is made."""
         return self.bundle_path if (self.bundle_path / "config.json").is_file() else None
 
+    @property
+    def minutes(self) -> float:
+        """How long the avatar was trained."""
+        config = json.loads((self.bundle_path / "config.json").read_text(encoding="utf-8"))
+        return 60 * config["training"]["hours"]
+
     def archive(self, folder: Path) -> Path:
         """Write the avatar as a zip into a folder, which is made if need be.
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import AvatarError, SoundError, TextError, VoiceError
+from ..face.clip import Clip
 from ..speech import tts
 from ..speech.speech import Speech
 
@@ -21,7 +22,7 @@ class Request:
 
     audio: str | None = None
     text: str = ""
-    clip: str | None = None
+    clip: str | Clip | None = None
     voice: str = tts.DEFAULT_VOICE
     rate: float = 1.0
     pitch: float = 1.0
@@ -29,12 +30,18 @@ class Request:
     strength: float = 1.0
     label: bool = True
     identity: str = ""
+    film: str | None = None
+    """A film of somebody, and what it is for."""
+    film_use: str = "follow"
+    """"follow": the head moves as in it; "dub": it is the film that says it."""
 
     def __post_init__(self) -> None:
         if self.audio and self.text.strip():
             raise AvatarError("There is a recording and a text: leave one of them out.")
         if not self.audio and not self.text.strip():
             raise TextError("There is nothing to say yet: write a text, or add a recording.")
+        if self.film_use not in ("follow", "dub"):
+            raise AvatarError(f"A film is to 'follow' or to 'dub', not to {self.film_use[:20]!r}.")
         sound = Path(self.audio or "")
         if sound.is_file() and sound.stat().st_size > SOUND_MB * 2**20:
             raise SoundError(f"{sound.name} is larger than {SOUND_MB} MB.")

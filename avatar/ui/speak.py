@@ -1,8 +1,10 @@
 """The Speak tab: sound or text in, the video of her saying it out."""
 
 import secrets
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import asdict
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from ..speech import tts
 from . import studio_view
 from .backstage import Backstage
 from .controls import IDLE, Parts, controls, portrait, stage
+from .motion import Motion
 from .request import Request, Result
 from .status import MODEL, PRIVATE, facts, note, running, told
 from .timeline import PLAYHEAD, timeline
@@ -50,6 +53,8 @@ class Handlers:
         strength: float = 1.0,
         label: bool = True,
         identity: str | None = None,
+        film: str | None = None,
+        film_use: str = "follow",
         side: str = "",
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - how Gradio hands it in
     ) -> Iterator[tuple]:
@@ -68,6 +73,9 @@ class Handlers:
             strength: how far the mouth moves, 0 to 1.5.
             label: write "AI-generated" into a corner of the video.
             identity: who speaks.
+            film: a film of somebody, used as `film_use` says.
+            film_use: "follow": the head moves as in the film, not as in the clip; "dub": the new
+                words are put into the film itself, which has to show the same person.
 
         Returns:
             The video; facts about it; the files beside it (mouth shapes as JSON and CSV, the
@@ -79,7 +87,7 @@ class Handlers:
         with told():
             request = Request(
                 audio, text or "", clip, voice or tts.DEFAULT_VOICE, rate, pitch,
-                transcript or "", strength, label, identity or "",
+                transcript or "", strength, label, identity or "", film, film_use,
             )  # fmt: skip
             for step in self.backstage.perform(request, folder):
                 if isinstance(step, Result):
@@ -88,6 +96,32 @@ class Handlers:
                 preview = str(step.preview) if step.preview else preview
                 progress((step.done, step.total or None), desc=step.stage, unit="frames")
                 yield None, None, None, preview, running(step), ""
+
+    def follow(
+        self, film: str | None, film_use: str = "follow", identity: str | None = None
+    ) -> Iterator[str]:
+        """Show how the head will move if it follows a film.
+
+        Args:
+            film: a film of somebody; its first two minutes count.
+            film_use: "follow"; for anything else there is nothing to show.
+            identity: whose head it is.
+
+        Returns:
+            The drawings and what there is to say about them, as HTML.
+        """
+        if not film or film_use != "follow":
+            yield ""
+            return
+        with told():
+            steps = self.backstage.motion(film, identity or "")
+            try:
+                while True:
+                    yield running(next(steps))
+            except StopIteration as end:
+                yield _motion(end.value)
+            finally:
+                steps.close()
 
     def voices(self, language: str = "") -> list[dict[str, str]]:
         """List the voices that read texts.
@@ -140,6 +174,16 @@ class Handlers:
         return portrait(person), None, clips, self.clip_style(identity)
 
 
+def _motion(motion: Motion) -> str:
+    """The drawings that follow a film, and what there is to say about them."""
+    picture = b64encode(motion.picture).decode()
+    words = " ".join(motion.warnings) or "This is how the head moves."
+    return (
+        f'<div class="motion"><img src="data:image/webp;base64,{picture}" '
+        f'alt="The drawings that follow the film">{note(escape(words))}</div>'
+    )
+
+
 def _finished(result: Result, request: Request, backstage: Backstage, preview: str | None) -> tuple:
     speech, person = result.speech, backstage.identity(request.identity)
     seconds = result.frames / float(person.config.fps)
@@ -152,10 +196,13 @@ def _finished(result: Result, request: Request, backstage: Backstage, preview: s
         "times_real_time": round(seconds / result.took_s, 2),
         "visemes_from": SOURCES[speech.source],
         "identity": person.name,
-        "clip": person.clip(request.clip).name,
+        "clip": None if request.film else person.clip(request.clip).name,
+        "film": request.film and Path(request.film).name,
         "voice": None if request.audio else request.voice,
         "labelled": request.label,
     }
+    if request.film and request.film_use == "dub":
+        info |= {"fps": None, "frames": None}  # they are the film's
     files = [str(path) for path in result.files.values()]
     return str(result.video), info, files, preview, _facts(info), timeline(speech.track)
 
@@ -172,7 +219,7 @@ def _facts(info: dict[str, Any]) -> str:
 def _connect(p: Parts, handlers: Handlers, tab: gr.Tab) -> None:
     inputs = [
         p.audio, p.text, p.clip, p.voice, p.rate, p.pitch, p.transcript, p.strength, p.label,
-        p.identity, p.side,
+        p.identity, p.film, p.film_use, p.side,
     ]  # fmt: skip
     outputs = [p.video, p.info, p.files, p.preview, p.status, p.timeline]
     buttons = [p.generate, p.cancel]
@@ -201,6 +248,16 @@ def _connect(p: Parts, handlers: Handlers, tab: gr.Tab) -> None:
         lambda identity: (*idle, at_rest(identity), note("Cancelled. Nothing was kept.")),
         p.identity, [*buttons, p.preview, p.status], cancels=run, **PRIVATE,
     )  # fmt: skip
+    looks = [
+        change(
+            handlers.follow, [p.film, p.film_use, p.identity], p.motion, api_visibility="private",
+            show_progress="hidden", trigger_mode="always_last", **MODEL,
+        )
+        for change in (p.film.change, p.film_use.input)
+    ]  # fmt: skip
+    for look in looks:
+        look.failure(lambda: "", None, p.motion, **PRIVATE)
+    p.film.clear(None, cancels=looks, **PRIVATE)
     p.identity.change(
         handlers.choose_identity, p.identity, [p.preview, p.video, p.clip, p.clip_style],
         api_visibility="private", show_progress="hidden", **MODEL,

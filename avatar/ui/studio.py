@@ -85,7 +85,7 @@ class Handlers:
 
         Args:
             project: its key, from `/prepare`.
-            minutes: how long to train, 1 to 240.
+            minutes: how long to train, 1 to 240, with what was trained before.
             anyway: even if the films were refused.
 
         Returns:

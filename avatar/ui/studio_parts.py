@@ -84,7 +84,7 @@ def _report_side() -> dict[str, Any]:
 def _training_side() -> dict[str, Any]:
     with gr.Column(elem_classes="part", visible=False) as training_part:
         minutes = gr.Slider(
-            *MINUTES, 20, step=1, label="Minutes to train", buttons=[],
+            *MINUTES, 20, step=1, label="Minutes to train, all together", buttons=[],
             info="It can be stopped and gone on with at any time.",
         )  # fmt: skip
         anyway = gr.Checkbox(

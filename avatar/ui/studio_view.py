@@ -3,7 +3,6 @@
 import json
 from dataclasses import dataclass, fields
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -13,13 +12,15 @@ from ..identity import PREVIEW
 from .previews import picture
 from .project import Project, check_consent
 from .status import note
-from .workshop import Workshop
+from .workshop import MINUTES, Workshop
 
 AGREED = (
     "An avatar with my face is made from these films. Every video of it says that it is "
     "AI-generated, and nobody deceives with it."
 )
 HELLO = "Hello! This is my avatar, and it says whatever I write."
+MORE = 20
+"""Minutes that are proposed for going on with a training."""
 STEPS = ("Film", "Report", "Training", "Avatar")
 AT_STEP = {
     "new": 0, "filmed": 0, "preparing": 1, "prepared": 1, "training": 2, "packaging": 2, "ready": 3
@@ -127,7 +128,7 @@ class View:
         return [
             getattr(self, field.name)
             for field in fields(self)
-            if field.name not in ("text", "voice", "archive", "state", "minutes")
+            if field.name not in ("text", "voice", "archive", "state")
         ]
 
     def show(self, workshop: Workshop, key: str, shown: str) -> dict[Any, Any]:
@@ -194,6 +195,8 @@ class View:
             value="Train further" if started else "Start training",
             variant="secondary" if stage == "ready" else "primary",
         )
+        if stage == "ready":
+            updates[self.minutes] = min(round(project.minutes) + MORE, MINUTES[1])
         if stage in ("preparing", "training"):
             updates[self.stop] = gr.update(visible=True, interactive=not state["stopping"])
         shown = project.bundle / PREVIEW if stage == "ready" else project.sample
@@ -219,7 +222,8 @@ def status(state: dict[str, Any]) -> str:
     if stage not in DOING:
         problem = state.get("problem")
         return note(f"<b>{escape(problem)}</b>" if problem else IDLE[stage])
-    told = "Stopping" if state["stopping"] else escape(state["doing"] or DOING[stage])
+    doing = state["doing"] or DOING[stage]
+    told = "Stopping" if state["stopping"] else escape(doing[0].upper() + doing[1:])
     if state["stopping"] or not state["total"]:
         return (
             f'<div class="status" role="status"><b>{told}</b> <span class="muted">…</span>'
@@ -254,7 +258,7 @@ def report(state: dict[str, Any]) -> str:
 
 def closed(obstacle: str) -> str:
     """What stands in place of everything where no avatar can be made."""
-    return f'<div class="lead closed"><p>{escape(obstacle)}</p></div>'
+    return f'<div class="lead shut"><p>{escape(obstacle)}</p></div>'
 
 
 def may_prepare(films: list[str] | None, *consent: Any) -> Any:

@@ -55,7 +55,7 @@ class Worker:
                     wait([answer], POLL_S)
                 good, value = answer.result()
             except (EOFError, OSError, pickle.UnpicklingError) as error:
-                raise AvatarError("Reading the speech broke down; please try again.") from error
+                raise AvatarError("Reading it broke down; please try again.") from error
             finally:
                 if not answer.done() or answer.exception() is not None:
                     self.stop()

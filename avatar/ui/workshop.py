@@ -27,7 +27,7 @@ SWEPT_S = 600
 FILMS = 10
 """The most films of a project."""
 MINUTES = (1, 240)
-"""The shortest and the longest training."""
+"""The shortest and the longest training, all together."""
 KEY = re.compile("[0-9a-f]{32}")
 DOING = {"prepare": "preparing", "train": "training", "package": "packaging"}
 """What a project is doing while a verb is at work for it."""
@@ -105,7 +105,7 @@ class Workshop:
 
         Args:
             project: whose films are prepared.
-            minutes: how long to train.
+            minutes: how long to train, with what was trained before.
             anyway: even if the films were refused.
 
         Raises:

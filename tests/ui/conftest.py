@@ -1,6 +1,7 @@
 """The page, served once for all tests of this folder, with the committed Mira."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,6 +32,19 @@ def backstage(uploads: Path, tmp_path_factory: pytest.TempPathFactory):
     yield backstage
     backstage.worker.stop()
     backstage.workshop.close()
+
+
+@pytest.fixture(scope="session")
+def mira_film(backstage, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """A function that gives a film of Mira, 4 seconds long, under a name and to be taken away."""
+    folder = tmp_path_factory.mktemp("films")
+    text = "The weather changes every hour, and people leave their doors open."
+    backstage.avatar().speak(text, clip="lively", out=folder / "mira.mp4")
+
+    def film(name: str) -> str:
+        return shutil.copy(folder / "mira.mp4", folder / name)
+
+    return film
 
 
 @pytest.fixture(scope="session")

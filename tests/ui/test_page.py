@@ -34,7 +34,7 @@ def test_the_api_page_has_names_defaults_and_descriptions(client):
     names = [p["parameter_name"] for p in api["parameters"]]
     assert names == [
         "audio", "text", "clip", "voice", "rate", "pitch", "transcript", "strength", "label",
-        "identity",
+        "identity", "film", "film_use",
     ]  # fmt: skip
     assert all(p["parameter_has_default"] for p in api["parameters"])
     assert [r["label"] for r in api["returns"]][:2] == ["Video", "Info"]
