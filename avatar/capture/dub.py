@@ -4,7 +4,6 @@ The film keeps its size and its rate, and becomes as long as the sound: it is sh
 where it is too short. Frames in which the face cannot be followed stay as they are.
 """
 
-import tempfile
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,18 +22,16 @@ from ..render.video import Video, video_writer
 from ..speech.speech import Speech
 from ..speech.visemes import windows
 from ..timing import frame_count
-from .analysis import analyse, choose_view
 from .crop import Crop, check_crop, cut, place_crop
 from .detect import Matter
 from .matte import outline, steady
 from .paste import Paster
 from .source import VideoSource, open_video
-from .tracking import follow
+from .tracking import Track
+from .watching import watch_person
 
 FASTEST = 120
 """Films are read at their own rate up to this one, in frames a second."""
-STRETCH = 250
-"""Frames that are looked at between two words about how far it is."""
 BACKWARDS = 256_000_000
 """Bytes of film that are held to show them backwards."""
 FADE = 2.0
@@ -112,19 +109,8 @@ def _look(
     source: VideoSource, wanted: int, identity: Identity
 ) -> Generator[Step, None, _Shot]:
     """Find the face in as much of a film as is needed, and bring it where its network knows it."""
-    stop, parts = min(source.frames, wanted), []
-    view = choose_view(source)
-    with tempfile.TemporaryDirectory(prefix="avatar-") as unused:
-        for start in range(0, stop, STRETCH):
-            yield Step("look", start, stop)
-            until = min(start + STRETCH, stop)
-            parts.append(analyse(source, view, start, until, Path(unused), stop + 1))
-    found = {
-        key: np.concatenate([part[key] for part in parts if part])
-        for key in ("keypoints", "irises", "size", "eyes", "change", "people", "hands")
-    }
     try:
-        track = follow(found)
+        track = yield from _told(watch_person(source, wanted))
         seen = track.usable if track.usable.any() else track.slot >= 0
         size = source.width, source.height
         crop = place_crop(track.keypoints[seen], track.eyes[seen], *size, *_eyes(identity))
@@ -134,6 +120,15 @@ def _look(
     points = (crop.to_canvas(points) for points in (track.keypoints, track.irises))
     share = gaussian_filter1d(seen.astype(np.float32), FADE, mode="nearest") * seen
     return _Shot(source, crop, *points, share)
+
+
+def _told(watching: Generator[tuple[int, int], None, tuple]) -> Generator[Step, None, Track]:
+    while True:
+        try:
+            done = next(watching)
+        except StopIteration as end:
+            return end.value[1]
+        yield Step("look", *done)
 
 
 def _eyes(identity: Identity) -> tuple[tuple[float, float], float]:

@@ -1,9 +1,7 @@
 """What somebody's head does in a film, told so that any other head can do it."""
 
-import tempfile
 from collections.abc import Generator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -12,14 +10,12 @@ from ..errors import CaptureError
 from ..face.keypoints import BROWS, COUNT, LEFT_EYE, RIGHT_EYE
 from ..face.pose import middle_pose, to_motion
 from ..face.space import FaceSpace
-from .analysis import analyse, choose_view
 from .crop import EYES_APART, EYES_AT
 from .fit import fit_geometry, fit_poses
 from .source import VideoSource
-from .tracking import CUT, NO_FACE, follow
+from .tracking import CUT, NO_FACE
+from .watching import watch_person
 
-STRETCH = 100
-"""Frames that are looked at between two words about how far it is."""
 SHORTEST = 10
 """Frames with a face without which there is no motion to speak of."""
 CLOSED = 0.25, 0.4
@@ -82,26 +78,13 @@ def watch(source: VideoSource, seconds: float) -> Generator[tuple[int, int], Non
     Raises:
         CaptureError: if there is no face in it, or hardly ever.
     """
-    frames = min(source.frames, max(int(seconds * source.fps), 1))
-    view, parts = choose_view(source), []
-    with tempfile.TemporaryDirectory(prefix="avatar-") as unused:
-        for start in range(0, frames, STRETCH):
-            yield start, frames
-            stop = min(start + STRETCH, frames)
-            part = analyse(source, view, start, stop, Path(unused), frames + 1)
-            if part:  # fewer frames may come than the file has promised
-                parts.append(part | {"mesh_frames": part["mesh_frames"] + start})
     try:
-        if not parts:
-            raise CaptureError("it has no pictures")
-        found = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-        track = follow(found)
+        found, track = yield from watch_person(source, max(int(seconds * source.fps), 1))
         visible = np.array([why not in (NO_FACE, CUT) for why in track.why])
         if visible.sum() < SHORTEST:
             raise CaptureError(f"its face is seen in only {visible.sum()} frames")
     except CaptureError as error:
         raise CaptureError(f"'{source.path.name}' cannot move a head: {error}.") from error
-    yield frames, frames
     return _performance(found, track.slot, visible)
 
 
