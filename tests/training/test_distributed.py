@@ -100,7 +100,7 @@ def test_the_command_shares_every_stage(tmp_path: Path, cartoon: Path, no_hub: N
 def test_all_processes_end_when_the_time_is_over(tmp_path: Path, cartoon: Path) -> None:
     values = {"start": "none", "renderer": {"training": {"weights": {"width": 4}}}}
     training = Training(tmp_path, cartoon, values)
-    training.more = ["--minutes", "0.15"]
+    training.more = ["--minutes", "0.05"]
     child = training.start(*COMMAND)
     _, told = child.communicate(timeout=120)
     assert child.returncode == 0, told

@@ -111,14 +111,6 @@ def test_damaged_pictures_are_left_out(
     assert "000001.webp is missing or damaged" in caplog.text
 
 
-def test_a_low_ratio_is_warned_of(training: Training, caplog: pytest.LogCaptureFixture) -> None:
-    values = json.loads(json.dumps(TINY))
-    values["renderer"]["training"]["synthetic_ratio"] = 0.5
-    training.config.write_text(json.dumps(values))
-    assert training() == 0
-    assert "50 % of the samples are synthetic" in caplog.text
-
-
 @pytest.fixture(scope="module")
 def somebody(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle without an oracle, of another build than the default."""
@@ -208,7 +200,7 @@ def test_a_capture_that_was_refused_is_trained_on_by_force_alone(
     assert training() == 1
     told = capsys.readouterr().err
     assert "It lasts 3 seconds. It is blurred. Film again" in told and "--force" in told
-    training.more = ["--force"]
+    training.more = ["--force", "--minutes", "0.01"]
     assert training() == 0
 
 
@@ -218,7 +210,7 @@ def test_a_short_film_at_another_rate(training: Training, tmp_path: Path) -> Non
     path = folder / "capture.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"fps": "30000/1001"}))
     cv2.imwrite(str(folder / "background.png"), np.zeros((512, 512, 3), np.uint8))
-    training.capture, out = folder, tmp_path / "toon"
+    training.capture, training.more, out = folder, ["--minutes", "0.01"], tmp_path / "toon"
     assert training() == 0
     what = [str(folder), "--run", str(training.run), "--out", str(out), "--synthetic"]
     assert main(["package", *what]) == 0
