@@ -27,7 +27,7 @@ tags: [talking-head, virtual-human, {kind}safetensors]
 ---
 # {config.name}
 
-{_line(consent["subject"])}. {_line(consent["statement"])}
+{_line(consent["subject"])}. {_line(consent["statement"])}.
 
 A renderer of 512x512 pictures at {config.fps} frames a second for the package `avatar`: line
 drawings of a moving head and {config.features.k} speech features in, pictures out
