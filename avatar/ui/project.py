@@ -5,21 +5,12 @@ import re
 import unicodedata
 import zipfile
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
-from ..errors import AvatarError, BundleError
+from ..errors import BundleError
 from ..files import replacing
-
-ASKED = {
-    "who": "who is in the films",
-    "agreed": "what this person agrees to",
-    "contact": "how to reach this person",
-}
-"""The parts of a consent beside its date, and what each of them tells."""
-CHARS = 1000
-"""The longest text of a consent."""
+from ..training.consent import Consent
 
 
 @dataclass(frozen=True)
@@ -49,16 +40,13 @@ class Project:
         return path if path.is_file() else None
 
     @property
-    def consent(self) -> dict[str, str]:
+    def consent(self) -> Consent:
         """Who agreed to what, when, and how to reach them.
 
         Raises:
-            AvatarError: if there is none, or a part of it is missing.
+            ConsentError: if there is none, or a part of it is missing.
         """
-        try:
-            return check_consent(json.loads(self.consent_path.read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
-            raise AvatarError("Without consent nothing is made: there is none here.") from error
+        return Consent.read(self.consent_path)
 
     @property
     def consent_path(self) -> Path:
@@ -97,7 +85,7 @@ class Project:
     @property
     def name(self) -> str:
         """What the avatar is called, after whoever it shows."""
-        plain = unicodedata.normalize("NFKD", self.consent["who"]).encode("ascii", "ignore")
+        plain = unicodedata.normalize("NFKD", self.consent.who).encode("ascii", "ignore")
         return "-".join(re.findall("[a-z0-9]+", plain.decode().lower()))[:40] or "avatar"
 
     @property
@@ -130,20 +118,3 @@ class Project:
             for file in sorted(self.bundle.rglob("*")):  # stored: weights do not get smaller
                 archive.write(file, file.relative_to(self.bundle.parent))
         return path
-
-
-def check_consent(consent: dict[str, Any]) -> dict[str, str]:
-    """A consent that is complete, dated today where it has no date.
-
-    Args:
-        consent: "who", "agreed" and "contact", and "date" (ISO) where it was given before.
-
-    Raises:
-        AvatarError: naming what is missing.
-    """
-    for key, told in ASKED.items():
-        text = consent.get(key)
-        if not isinstance(text, str) or not 0 < len(text.strip()) <= CHARS:
-            raise AvatarError(f"Without consent nothing is made: please write {told}.")
-    kept = {key: consent[key].strip() for key in ASKED}
-    return kept | {"date": consent.get("date") or date.today().isoformat()}

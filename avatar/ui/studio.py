@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from ..errors import AvatarError
+from ..training.consent import Consent
 from . import speak, studio_parts, studio_view
 from .backstage import Backstage
 from .status import MODEL, PRIVATE, told
@@ -60,7 +62,7 @@ class Handlers:
         with told():
             if not consent:
                 raise AvatarError("Without consent nothing is made: please tick it, if it is true.")
-            agreement = {"who": who, "agreed": agreed, "contact": contact}
+            agreement = Consent(who, agreed, date.today().isoformat(), contact)
             project = self.workshop.begin(films or [], transcript or "", agreement)
             return self.workshop.state(project)
 

@@ -10,7 +10,7 @@ import gradio as gr
 from ..errors import AvatarError
 from ..identity import PREVIEW
 from .previews import picture
-from .project import Project, check_consent
+from .project import Project
 from .status import note
 from .workshop import MINUTES, Workshop
 
@@ -263,9 +263,5 @@ def closed(obstacle: str) -> str:
 
 def may_prepare(films: list[str] | None, *consent: Any) -> Any:
     """Whether there is a film, and the consent is filled in and ticked."""
-    who, agreed, contact, ticked = consent
-    try:
-        check_consent({"who": who, "agreed": agreed, "contact": contact})
-    except AvatarError:
-        return gr.update(interactive=False)
-    return gr.update(interactive=bool(films and ticked))
+    *texts, ticked = consent
+    return gr.update(interactive=bool(films and all(t and t.strip() for t in texts) and ticked))

@@ -95,7 +95,8 @@ def environment() -> dict[str, str]:
     """What a process needs to find this package, wherever it starts."""
     root = str(Path(__file__).resolve().parents[2])
     paths = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-    return {**os.environ, "PYTHONPATH": paths}
+    # Its systems are small: more threads would wait for each other on a busy machine.
+    return {"OPENBLAS_NUM_THREADS": "1", **os.environ, "PYTHONPATH": paths}
 
 
 def _exchange(process: subprocess.Popen, request: bytes, answer: Future) -> None:

@@ -9,14 +9,16 @@ import shutil
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ..errors import AvatarError
 from ..files import replacing
+from ..training.consent import Consent
 from . import room
 from .job import CLOSING_S, Job
-from .project import Project, check_consent
+from .project import Project
 
 log = logging.getLogger(__name__)
 
@@ -61,19 +63,18 @@ class Workshop:
             raise AvatarError("There is no such project, or no more: please begin with a film.")
         return Project(self.home / key)
 
-    def begin(self, films: Sequence[str], transcript: str, consent: dict[str, str]) -> Project:
+    def begin(self, films: Sequence[str], transcript: str, consent: Consent) -> Project:
         """Take films over and start to prepare them.
 
         Args:
             films: paths of uploads, which are moved away.
             transcript: what is said in a single film; may be empty.
-            consent: see ``check_consent``.
+            consent: of the person in the films.
 
         Raises:
-            AvatarError: if a film or a part of the consent is missing, or somebody is at work.
+            AvatarError: if a film is missing, or somebody is at work.
         """
         self._check_open()
-        consent = check_consent(consent)
         if not 0 < len(films) <= FILMS:
             raise AvatarError(f"Please add one to {FILMS} films of the person.")
         if transcript.strip() and len(films) > 1:
@@ -96,7 +97,7 @@ class Workshop:
         words = project.transcript
         self._start(project, [
             "prepare", *map(str, project.films), str(project.capture_path),
-            f"--subject={project.consent['who']}",
+            f"--subject={project.consent.who}",
             *(["--transcript", str(words)] if words else []),
         ])  # fmt: skip
 
@@ -111,7 +112,7 @@ class Workshop:
         Raises:
             AvatarError: if it is not prepared, refused, without consent, or somebody is at work.
         """
-        check_consent(project.consent)
+        Consent.read(project.consent_path)  # which says so where there is none
         if project.capture is None:
             raise AvatarError("The films are not prepared yet.")
         if not MINUTES[0] <= minutes <= MINUTES[1]:
@@ -219,7 +220,7 @@ def open_workshop(training: bool = True) -> Workshop:
     return Workshop(home, room.obstacle(home) if training else OFF)
 
 
-def _fill(project: Project, films: Sequence[str], transcript: str, consent: dict[str, str]) -> None:
+def _fill(project: Project, films: Sequence[str], transcript: str, consent: Consent) -> None:
     """Lay out the folder of a new project."""
     for n, film in enumerate(map(Path, films), 1):
         place = project.folder / "films" / f"{n:02d}"  # two may have one name
@@ -230,7 +231,7 @@ def _fill(project: Project, films: Sequence[str], transcript: str, consent: dict
             raise AvatarError(f"{film.name} is here no more; please add it again.") from error
     if transcript.strip():
         _write(project.folder / "transcript.txt", transcript)
-    _write(project.consent_path, json.dumps(consent, indent=2))
+    _write(project.consent_path, json.dumps(asdict(consent), indent=2))
 
 
 def _write(path: Path, text: str) -> None:

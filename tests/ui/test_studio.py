@@ -76,8 +76,10 @@ def test_a_file_that_is_no_film_is_one_sentence(handlers, tmp_path):
     ("arguments", "sentence"),
     [
         ({"consent": False}, "Without consent"),
-        ({"who": ""}, "who"),
-        ({"contact": " "}, "contact|reach"),
+        ({"who": ""}, "nothing under 'who'"),
+        ({"agreed": None}, "nothing under 'agreed'"),
+        ({"contact": " "}, "nothing under 'contact'"),
+        ({"who": "x" * 2001}, "too long under 'who'"),
         ({"films": None}, "one to 10 films"),
         ({"films": ["/nowhere/me.mp4"]}, "add it again"),
     ],
