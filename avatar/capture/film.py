@@ -24,6 +24,10 @@ RESTFUL = 0.3
 """Share of the frames, those with the least open mouths, that show the face at rest."""
 
 
+class UnusableFilmError(CaptureError):
+    """A film in which nobody can be followed."""
+
+
 @dataclass(frozen=True)
 class Film:
     """A film on its way into a capture; what is read of its files is kept."""
@@ -142,21 +146,21 @@ class Film:
 
     def rest_meshes(self) -> np.ndarray:
         """(m, 478, 3) px of the canvas of usable frames whose mouth is about closed."""
-        opening = np.linalg.norm(
-            self.keypoints[:, INNER_LIP_TOP] - self.keypoints[:, INNER_LIP_BOTTOM], axis=1
-        )
-        least = np.quantile(opening[self.usable], RESTFUL)
-        meshes = []
+        lips = self.keypoints[:, INNER_LIP_TOP] - self.keypoints[:, INNER_LIP_BOTTOM]
+        opening = np.linalg.norm(lips, axis=1)
+        meshes, openings = [], []
         for number, piece in enumerate(self.analysis_pieces()):
             found = piece.load()
             pairs = zip(found.get("mesh_frames", ()), found.get("meshes", ()), strict=True)
             for frame, faces in pairs:
                 frame = int(frame) + number * PIECE
-                if frame < self.frames and self.usable[frame] and opening[frame] <= least:
+                if frame < self.frames and self.usable[frame]:
                     meshes.append(faces[self.track.slot[frame]])
+                    openings.append(opening[frame])
         if not meshes:
             return np.zeros((0, 478, 3), np.float32)
-        return self.crop.to_canvas(np.stack(meshes))
+        closed = np.array(openings) <= np.quantile(openings, RESTFUL)
+        return self.crop.to_canvas(np.stack(meshes)[closed])
 
     def background_samples(self) -> Samples:
         """Frames that show what is behind the person."""

@@ -20,6 +20,7 @@ from ..face.drawing import SIZE
 from ..speech.phonemes import VISEMES
 from .crop import BOX
 from .desk import Desk, write_json
+from .film import UnusableFilmError
 from .fit import smooth
 from .prepare_report import REPORT, write_report
 from .quality import Figures, euler, judge, light_change, percentiles, tilt
@@ -29,7 +30,7 @@ from .takes import write_sounds
 from .work import Piece, Workers, workers
 
 SHORTEST = 25
-"""Fewest frames of a film."""
+"""Fewest frames of a film, and of those that show the person."""
 Progress = Callable[[str, int, int], None]
 
 
@@ -73,7 +74,7 @@ def prepare(
             _find(desk, crew, tell)
             shoot = Shoot(desk)
             result = _make(shoot, crew, tell, subject or sources[0].path.stem)
-    except CaptureError:
+    except UnusableFilmError:
         desk.clear()
         raise
     desk.close()
@@ -99,9 +100,13 @@ def _find(desk: Desk, crew: Workers, tell: Progress) -> None:
     crew.do(pieces, lambda done, total: tell("following the face", done, total))
     for film in desk.films:
         try:
-            _ = film.crop
+            seen = int(film.usable.sum())
         except CaptureError as error:
-            raise CaptureError(f"'{film.name}' cannot be used: {error}.") from error
+            raise UnusableFilmError(f"'{film.name}' cannot be used: {error}.") from error
+        if seen < SHORTEST:
+            raise UnusableFilmError(
+                f"'{film.name}' cannot be used: only {seen} of its frames show one face alone."
+            )
 
 
 def _make(shoot: Shoot, crew: Workers, tell: Progress, subject: str) -> dict[str, Any]:
@@ -116,7 +121,7 @@ def _make(shoot: Shoot, crew: Workers, tell: Progress, subject: str) -> dict[str
     measured = _write_takes(shoot, pieces)
     figures = _measure(shoot, measured, still)
     verdict, reasons = judge(figures)
-    reasons += _lost_transcripts(shoot)
+    reasons += _cut_short(shoot) + _lost_transcripts(shoot)
     _write_description(shoot, subject, verdict, reasons)
     tell("writing the report", 0, 1)
     return write_report(shoot, figures, measured, verdict, reasons)
@@ -144,7 +149,9 @@ def _write_takes(shoot: Shoot, pieces: dict[str, list[Piece]]) -> dict[str, np.n
         contour = whole.pop("contour")
         seen = film.usable & np.isfinite(contour).all(axis=(1, 2))
         if not seen.any():
-            raise CaptureError(f"'{film.name}' cannot be used: the person's outline is not found.")
+            raise UnusableFilmError(
+                f"'{film.name}' cannot be used: the person's outline is not found."
+            )
         contour = smooth(contour, seen)
         for plan in plans:
             shoot.write_take(plan, contour[plan.start : plan.stop])
@@ -176,6 +183,16 @@ def _measure(shoot: Shoot, measured: dict[str, np.ndarray], still: bool) -> Figu
         silence_s=float((usable & (heard == 0)).sum() / fps),
         fps=float(fps), still=still, shrunk=any(film.shrunk for film in shoot.films),
     )  # fmt: skip
+
+
+def _cut_short(shoot: Shoot) -> list[str]:
+    """Films that end earlier than their files say, by more than rounding."""
+    return [
+        f"'{film.name}' is damaged: only {float(film.frames / film.source.fps):.1f} s of "
+        f"{film.source.seconds:.1f} s could be read."
+        for film in shoot.films
+        if film.frames + 2 * film.source.fps < film.source.frames
+    ]
 
 
 def _lost_transcripts(shoot: Shoot) -> list[str]:

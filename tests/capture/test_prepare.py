@@ -167,6 +167,16 @@ def test_nothing_is_left_of_a_film_without_a_face(tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+def test_what_can_be_read_of_a_damaged_film_is_used(tmp_path):
+    whole = film(tmp_path / "whole.mp4", "-c", "copy", "-movflags", "faststart")
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(whole.read_bytes()[: int(0.6 * whole.stat().st_size)])
+    report = prepare([cut], tmp_path / "capture", processes=1)
+    assert any("of 8.0 s could be read" in reason for reason in report["reasons"])
+    frames = sum(take["frames"] for take in report["takes"])
+    assert 30 < frames < 80 and report["marked_share"] == 0
+
+
 def test_two_films_two_processes_and_transcripts(tmp_path, capsys):
     clips = [MIRA, film(tmp_path / "second.mp4", "-ss", "4", "-t", "4")]
     texts = [tmp_path / "0.txt", tmp_path / "1.txt"]
