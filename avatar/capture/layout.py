@@ -1,11 +1,14 @@
 """Reading a capture folder: one person's takes with sound, keypoints and the frames at hand.
 
-    capture.json                       fps, camera, mouth_crop, takes
+    capture.json                       fps, camera, mouth_crop, takes; verdict, reasons, marks
     background.png                     what the frames are composited over
-    takes/<take>.wav .txt .npz         sound, transcript, every frame's keypoints
+    takes/<take>.wav .txt .npz         sound, transcript, every frame's keypoints; ``usable``
     takes/<take>.phones.tsv            optional exact phones: start, end, ARPAbet symbol
     frames/<take>/<frame:06d>.webp     512x512 RGBA, straight alpha
     mouth/<take>/<frame:06d>.webp      512x512 RGBA, the mouth box magnified; optional
+
+What ``prepare`` leaves out is listed in ``marks``: take, source, start_s and end_s in seconds of the
+film it was cut from, and why.
 """
 
 import csv
