@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 Progress = Callable[[str, int, int], None]
-"""Told the stage, how much of the whole training is done, of how much: in seconds, as it was given
-them, or as they would be on one CPU core."""
+"""Told the stage, how much is done, and of how much. In a training that is the whole of it, in
+seconds: those that it was given, or that it would take one CPU core."""
 
 COSTS = {"mouth": 0.24, "head": 0.27, "synthetic": 0.13, "renderer": 0.30}
 """Seconds a sample in each stage, in their order, on one CPU core: how they compare holds on other

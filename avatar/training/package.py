@@ -4,7 +4,6 @@ python -m avatar package CAPTURE --run runs/NAME --out checkpoints/NAME --consen
 """
 
 import logging
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -23,13 +22,12 @@ from ..speech.features import Features, read_features
 from .bundle import describe, write_bundle
 from .config import FILE, TrainingConfig
 from .consent import Consent, ConsentError, synthetic_record
+from .course import Progress
 from .oracle import load_oracle
 from .state import read_facts, saved_states
 
 log = logging.getLogger(__name__)
 
-Progress = Callable[[str, int, int], None]
-"""Told the stage, how many rows are scored, and of how many."""
 OPEN, CLOSED = "Apache-2.0", "Only for what the consent record says"
 """Licences where none is given: of a person whom a computer made, and of a real one."""
 
@@ -53,7 +51,7 @@ def package(
         consent: of the person who can be seen.
         synthetic: declare that a computer made the person, and nobody can be asked.
         licence: of the weights, an SPDX name or a sentence.
-        progress: told how far the scoring is.
+        progress: told "scores", how many takes are scored, and of how many.
 
     Returns:
         How the weights came about and what they score, as the bundle's config.json keeps it.
