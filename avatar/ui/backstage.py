@@ -179,7 +179,7 @@ class Backstage:
             CaptureError: if the film cannot be read, or shows no face.
         """
         source = self._source(name or self.names[0])
-        key = (film, os.stat(film).st_mtime_ns, source)
+        key = (film, os.path.exists(film) and os.path.getmtime(film), source)
         if key not in self._motions:
             call = self.worker.call(read_motion, film, source[0])
             motion = yield from _awaited(call, "Following the film")

@@ -1,9 +1,4 @@
-"""Verbs of the command line beside the page: in a process that is followed, stopped, never left.
-
-This module is also what such a process runs: ``python -m avatar.ui.job VERB ...`` is
-``python -m avatar VERB ...`` that can be interrupted however the server was started, makes room for
-whoever uses the page meanwhile, and ends when the server does, even if that is killed.
-"""
+"""Verbs of the command line beside the page: in a process that is followed, stopped, never left."""
 
 import json
 import logging
@@ -12,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,12 +15,10 @@ from .worker import environment
 
 log = logging.getLogger(__name__)
 
-PROGRAM = (sys.executable, "-m", "avatar.ui.job")
+PROGRAM = (sys.executable, "-m", "avatar.ui.verb")
 """What is called with the arguments of a verb."""
 GRACE_S = 60
 """How long a verb that is interrupted may take to keep what it has done."""
-CLOSING_S = 10
-"""The same when the server ends."""
 TOLD = "avatar: "
 """How the command line begins a line for people."""
 
@@ -148,26 +140,3 @@ def _why(code: int, said: str) -> str:
         return told[-1].removeprefix(TOLD)
     log.error("a job ended with %d: %s", code, said[-4000:])
     return "Sorry, something went wrong here, not with what you sent; please try again."
-
-
-def _work() -> int:
-    """Run a verb as the process that a ``Job`` starts."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a server behind "&" ignores it
-    os.nice(5)
-    threading.Thread(target=_end_with_server, daemon=True).start()
-    from ..cli import main
-
-    return main(sys.argv[1:])
-
-
-def _end_with_server() -> None:
-    """The server holds the other end of stdin, which closes however the server ends."""
-    while os.read(0, 1):
-        pass
-    os.kill(os.getpid(), signal.SIGINT)
-    time.sleep(CLOSING_S)
-    os.killpg(0, signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    sys.exit(_work())

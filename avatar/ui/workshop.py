@@ -17,8 +17,9 @@ from ..errors import AvatarError
 from ..files import replacing
 from ..training.consent import Consent
 from . import room
-from .job import CLOSING_S, Job
+from .job import Job
 from .project import Project
+from .verb import CLOSING_S
 
 log = logging.getLogger(__name__)
 

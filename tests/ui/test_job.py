@@ -126,9 +126,9 @@ def test_closing_with_grace_keeps_the_work(tmp_path):
 WORKING = """
 import time
 from avatar import cli
-from avatar.ui import job
+from avatar.ui import verb
 cli.main = lambda arguments: print("at work", flush=True) or time.sleep(60)
-job._work()
+verb.main()
 """
 SERVER = """
 import sys, time

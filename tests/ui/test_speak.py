@@ -9,6 +9,7 @@ import pytest
 from avatar.speech import tts
 from avatar.speech.audio import load_sound
 from avatar.speech.visemes import VisemeTrack
+from avatar.ui import request
 from avatar.ui.controls import TEXTS, languages, voices_of
 from avatar.ui.speak import Handlers
 
@@ -62,6 +63,8 @@ def tts_sound():
         ({"text": "Hi.", "clip": "../x"}, "no clip"),
         ({"text": "Hi.", "identity": "../../x"}, "no identity"),
         ({"audio": "/nowhere/a.wav"}, "a.wav"),
+        ({"text": "Hi.", "film": "/nowhere/f.mp4"}, "f.mp4"),
+        ({"text": "Hi.", "film_use": "burn"}, "follow"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence_and_leaves_nothing(
@@ -72,6 +75,14 @@ def test_what_cannot_be_done_is_one_sentence_and_leaves_nothing(
         list(handlers.speak(**arguments))
     assert not caught.value.print_exception
     assert jobs_left() == before
+
+
+def test_a_recording_may_not_be_as_large_as_a_film(handlers, tmp_path, monkeypatch):
+    monkeypatch.setattr(request, "SOUND_MB", 0)
+    path = tmp_path / "long.wav"
+    path.write_bytes(b"RIFF")
+    with pytest.raises(gr.Error, match="long.wav is larger than 0 MB"):
+        list(handlers.speak(audio=str(path)))
 
 
 def test_the_chosen_side_decides_when_both_are_filled(handlers):
@@ -109,3 +120,37 @@ def test_every_example_has_its_voice():
     codes = [code for _, code in languages()]
     for _, language, _ in TEXTS:
         assert language in codes and voices_of(language)
+
+
+def test_the_head_follows_a_film_which_is_shown_first(handlers, mira_film):
+    film = mira_film("dance.mp4")
+    *_, shown = handlers.follow(film)
+    assert "data:image/webp" in shown
+    *_, last = handlers.speak(text="Yes.", film=film)
+    assert last[1]["film"] == "dance.mp4" and last[1]["clip"] is None
+    assert Path(last[0]).read_bytes()[4:8] == b"ftyp"
+
+
+def test_a_film_gets_the_new_words(handlers, mira_film):
+    *_, last = handlers.speak(text="Yes.", film=mira_film("old.mp4"), film_use="dub")
+    assert last[1]["film"] == "old.mp4" and Path(last[0]).read_bytes()[4:8] == b"ftyp"
+
+
+@pytest.mark.parametrize("use", ["follow", "dub"])
+def test_a_file_that_is_no_film_is_one_sentence(handlers, jobs_left, tmp_path, use):
+    path, before = tmp_path / "song.mp4", jobs_left()
+    path.write_bytes(b"no song" * 99)
+    with pytest.raises(gr.Error, match="song.mp4"):
+        list(handlers.speak(text="Yes.", film=str(path), film_use=use))
+    assert jobs_left() == before
+
+
+def test_without_a_film_to_follow_nothing_is_shown(handlers):
+    assert list(handlers.follow(None)) == list(handlers.follow("a.mp4", "dub")) == [""]
+
+
+def test_only_who_has_an_avatar_is_offered_it(handlers):
+    mine = "0" * 32
+    shown = handlers.people(mine, mine)
+    assert shown.value == handlers.backstage.names[0]
+    assert [value for _, value in shown.choices] == handlers.backstage.names
