@@ -7,8 +7,8 @@
     frames/<take>/<frame:06d>.webp     512x512 RGBA, straight alpha
     mouth/<take>/<frame:06d>.webp      512x512 RGBA, the mouth box magnified; optional
 
-What ``prepare`` leaves out is listed in ``marks``: take, source, start_s and end_s in seconds of the
-film it was cut from, and why.
+What ``prepare`` leaves out is listed in ``marks``: take, source, start_s and end_s in seconds of
+the film it was cut from, and why.
 """
 
 import csv

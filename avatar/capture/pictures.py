@@ -71,7 +71,7 @@ def make_pictures(stretch: Stretch, folders: Folders, background: Path | None) -
         folder.mkdir(parents=True, exist_ok=True)
     behind = None if background is None else np.asarray(Image.open(background).convert("RGB"))
     rows = []
-    for index, frame, head, matte in _matted(stretch):
+    for index, square, head, matte in _matted(stretch):
         found = outline(matte)
         face = _face(head, stretch.face)
         rows.append({
@@ -83,27 +83,29 @@ def make_pictures(stretch: Stretch, folders: Folders, background: Path | None) -
         if index in stretch.chosen:
             matte = clean(matte, GROWN_LEAST if behind is None else GROWN)
             _save(folders.heads / name, cut_out(head, matte, behind))
-            mouth = cut(stretch.crop.of(frame), stretch.mouth_box)
+            mouth = cut(square, stretch.mouth_box)
             boxes = (_magnified(part, stretch.mouth_box) for part in (matte, behind))
             _save(folders.mouths / name, cut_out(mouth, *boxes))
-        if index in stretch.shown:
-            _save(folders.shown / f"{index:06d}.webp", _small(frame))
+    for index in stretch.shown:
+        for frame in stretch.source.read(index, index + 1, SHOWN_HEIGHT):
+            _save(folders.shown / f"{index:06d}.webp", frame)
     return {key: np.stack([row[key] for row in rows]) for key in rows[0]} if rows else {}
 
 
 def _matted(stretch: Stretch) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
-    """Each frame's number, the frame, its head (512, 512, 3), and the steadied matte."""
+    """Each frame's number, the crop's square, the head (512, 512, 3), and the steadied matte."""
     first = max(stretch.start - 1, 0)
+    squares = stretch.source.read(first, stretch.stop + 1, square=stretch.crop.square)
     waiting: list[tuple[int, np.ndarray, np.ndarray]] = []
 
     with Matter() as matter:
 
         def mattes() -> Iterator[np.ndarray]:
             matte = None
-            for index, frame in enumerate(stretch.source.read(first, stretch.stop + 1), first):
-                head = cut(stretch.crop.of(frame))
+            for index, square in enumerate(squares, first):
+                head = cut(square)
                 matte = matter(head)
-                waiting.append((index, frame, head))
+                waiting.append((index, square, head))
                 if index == 0:
                     yield matte  # before the first frame nothing is known
                 yield matte
@@ -139,11 +141,6 @@ def _magnified(picture: np.ndarray | None, box: tuple[int, int, int, int]) -> np
     x, y, w, h = box
     part = picture[y : y + h, x : x + w]
     return cv2.resize(part, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-
-
-def _small(frame: np.ndarray) -> np.ndarray:
-    width = round(frame.shape[1] * SHOWN_HEIGHT / frame.shape[0])
-    return cv2.resize(frame, (width, SHOWN_HEIGHT), interpolation=cv2.INTER_AREA)
 
 
 def _save(path: Path, picture: np.ndarray) -> None:

@@ -62,7 +62,11 @@ class VideoSource:
         return float(self.frames / self.fps)
 
     def read(
-        self, start: int = 0, stop: int | None = None, height: int | None = None
+        self,
+        start: int = 0,
+        stop: int | None = None,
+        height: int | None = None,
+        square: tuple[int, int, int] | None = None,
     ) -> Iterator[np.ndarray]:
         """Frames ``start`` to ``stop`` as they are decoded; the same ones wherever one starts.
 
@@ -70,6 +74,7 @@ class VideoSource:
             start: first frame; frame i is what is shown at i / fps.
             stop: frame to end before; None: to the film's end.
             height: rows to scale down to, for a quick look; films that have fewer stay as they are.
+            square: x, y, side in even px of the whole frame, to yield this part of it alone.
 
         Yields:
             (h, w, 3) uint8 RGB.
@@ -79,8 +84,14 @@ class VideoSource:
         """
         h = min(height or self.height, self.height)
         w = self.width if h == self.height else 2 * round(self.width * h / self.height / 2)
+        part = ""
+        if square is not None:
+            x, y, side = square
+            w = h = side
+            part = f",crop={side}:{side}:{x}:{y}"
         even = f"fps={self.fps}:start_time={float(start / self.fps):.9f}:round=near"
-        size = "" if (w, h) == (self.width, self.height) else f",scale={w}:{h}:flags=area"
+        whole = part or (w, h) == (self.width, self.height)
+        size = part if whole else f",scale={w}:{h}:flags=area"
         seek = max(float((start - SEEK_FRAMES) / self.fps) - 0.2, 0)
         arguments = [
             *("-ss", f"{seek:.6f}", "-copyts"), *input_arguments(self.path), *("-map", "0:V:0"),

@@ -130,3 +130,11 @@ def test_half_a_film_sound_alone_and_nothing_get_a_sentence(tmp_path: Path):
     for path in (half, sound, tmp_path / "missing.mp4"):
         with pytest.raises(CaptureError, match=path.name):
             open_video(path)
+
+
+def test_a_square_alone_is_that_part_of_the_whole_frame():
+    source = open_video(MIRA)
+    whole, part = next(source.read(7)), next(source.read(7, square=(100, 64, 256)))
+    cut = whole[64:320, 100:356]
+    assert part.shape == cut.shape
+    assert np.abs(part.astype(int) - cut)[2:-2, 2:-2].max() <= 2  # colours end at the edges
