@@ -1,8 +1,8 @@
 """What a ``Job`` starts: a verb of the command line beside a page.
 
-``python -m avatar.ui.verb VERB ...`` is ``python -m avatar VERB ...`` that can be interrupted however
-the server was started, makes room for whoever uses the page meanwhile, and ends when the server
-does, even if that is killed.
+``python -m avatar.ui.verb VERB ...`` is ``python -m avatar VERB ...`` that can be interrupted
+however the server was started, makes room for whoever uses the page meanwhile, and ends when the
+server does, even if that is killed.
 """
 
 import os

@@ -171,3 +171,38 @@ def test_a_proof_is_cancelled(open_page, jobs_left):
         page.wait_for_timeout(200)
     assert len(jobs_left() & jobs) == len(jobs) - 1
     playwright.expect(page.get_by_role("button", name="Prove it")).to_be_enabled()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_films_are_prepared_with_consent_alone_and_found_again(
+    open_page, backstage, mira_film, width, scheme
+):
+    page = open_page(width, scheme)
+    open_studio = page.get_by_role("tab", name="Your avatar").click
+    open_studio()
+    prepare = page.get_by_role("button", name="Prepare", exact=True)
+    playwright.expect(prepare).to_be_disabled()
+    with page.expect_response("**/upload*"):
+        page.locator("input[type=file]").last.set_input_files(mira_film("me.mp4"))
+    page.get_by_label("Who is in the films").fill("Mira")
+    page.get_by_label("How to reach this person").fill("mira@example.org")
+    page.wait_for_timeout(1000)
+    playwright.expect(prepare).to_be_disabled()
+    page.get_by_label("I am this person").check()
+    playwright.expect(prepare).to_be_enabled()
+    prepare.click()
+    page.get_by_role("button", name="Stop").wait_for(timeout=30_000)
+    page.reload()
+    page.wait_for_selector(".stage img")
+    open_studio()
+    page.get_by_text("These films will not do.").wait_for(timeout=180_000)
+    page.get_by_text("5 minutes in which").wait_for()
+    page.wait_for_function("document.querySelectorAll('.part img').length >= 7")
+    keep(page, f"studio-{width}-{scheme}")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    page.get_by_role("button", name="Start training").click()
+    playwright.expect(page.get_by_test_id("toast-body")).to_contain_text("refused")
+    page.get_by_role("button", name="Begin again").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    prepare.wait_for()
+    assert not list(backstage.workshop.home.iterdir())
