@@ -110,6 +110,8 @@ def canonical_keypoints(
 def smooth(track: np.ndarray, visible: np.ndarray | None = None) -> np.ndarray:
     """Even out the detector's trembling without lag; gaps are interpolated, ends held.
 
+    Not for lips and lids, which open and close within fewer frames than it looks at.
+
     Args:
         track: (T, ...) numbers.
         visible: (T,) bool, at least one of them: frames to believe; None: all.
@@ -117,13 +119,19 @@ def smooth(track: np.ndarray, visible: np.ndarray | None = None) -> np.ndarray:
     Returns:
         (T, ...) of the same type.
     """
-    flat = track.reshape(len(track), -1).astype(float)
-    if visible is not None and not visible.all():
-        frames = np.flatnonzero(visible)
-        every = np.arange(len(flat))
-        flat = np.stack([np.interp(every, frames, column[frames]) for column in flat.T], axis=1)
+    flat = fill_gaps(track, visible).reshape(len(track), -1)
     if len(flat) >= WINDOW:
-        flat = savgol_filter(flat, WINDOW, 2, axis=0)
+        flat = savgol_filter(flat.astype(float), WINDOW, 2, axis=0)
+    return flat.reshape(track.shape).astype(track.dtype)
+
+
+def fill_gaps(track: np.ndarray, visible: np.ndarray | None = None) -> np.ndarray:
+    """Interpolate between the frames to believe, hold the ends; arguments and result as above."""
+    if visible is None or visible.all():
+        return track
+    flat, frames = track.reshape(len(track), -1).astype(float), np.flatnonzero(visible)
+    every = np.arange(len(flat))
+    flat = np.stack([np.interp(every, frames, column[frames]) for column in flat.T], axis=1)
     return flat.reshape(track.shape).astype(track.dtype)
 
 

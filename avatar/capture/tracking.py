@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import CaptureError
-from ..face.keypoints import MOUTH
-from .fit import smooth
+from ..face.keypoints import BROWS, MOUTH, NOSE
+from .fit import fill_gaps, smooth
 
 NO_FACE, TWO_FACES, HAND, CUT, AWAY = (
     "no face", "another person", "a hand before the mouth", "a cut", "the face leaves the crop",
 )  # fmt: skip
 """Why a frame is left out."""
+STEADY = list(BROWS + NOSE)
+"""Keypoints that are smoothed."""
 REACH = 0.6
 """Share of its size by which a face may move from one frame to the next and still be the same."""
 GROWTH = 1.5
@@ -77,7 +79,9 @@ def follow(found: dict[str, np.ndarray]) -> Track:
     of_person = {key: found[key][rows, slot] for key in ("keypoints", "irises", "size", "eyes")}
     for track in of_person.values():
         track[~seen] = np.nan
-    tracks = {key: smooth(track, seen) for key, track in of_person.items()}
+    tracks = {key: fill_gaps(track, seen) for key, track in of_person.items()}
+    # Lips and lids are too fast to be smoothed: read so, closed lips were open.
+    tracks["keypoints"][:, STEADY] = smooth(tracks["keypoints"][:, STEADY])
     hidden = _hidden(found["hands"], tracks["keypoints"], tracks["size"])
     # Later reasons give way to earlier ones.
     reasons = {
