@@ -19,6 +19,8 @@ PROGRAM = (sys.executable, "-m", "avatar.ui.verb")
 """What is called with the arguments of a verb."""
 GRACE_S = 60
 """How long a verb that is interrupted may take to keep what it has done."""
+CLOSING_S = 10
+"""The same when the server ends, or is gone."""
 TOLD = "avatar: "
 """How the command line begins a line for people."""
 

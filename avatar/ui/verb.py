@@ -11,9 +11,7 @@ import sys
 import threading
 import time
 
-CLOSING_S = 10
-"""How long the verb may take to keep what it has done once the server is gone."""
-
+from .job import CLOSING_S
 
 def main() -> int:
     """Run a verb; returns the exit code."""

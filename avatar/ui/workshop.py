@@ -17,9 +17,8 @@ from ..errors import AvatarError
 from ..files import replacing
 from ..training.consent import Consent
 from . import room
-from .job import Job
+from .job import CLOSING_S, Job
 from .project import Project
-from .verb import CLOSING_S
 
 log = logging.getLogger(__name__)
 
