@@ -13,6 +13,7 @@ import time
 
 from .job import CLOSING_S
 
+
 def main() -> int:
     """Run a verb; returns the exit code."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a server behind "&" ignores it
