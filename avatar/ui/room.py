@@ -4,8 +4,8 @@ import os
 import shutil
 from pathlib import Path
 
-MEMORY_GB = 7
-"""What ``prepare`` and ``train`` want, with the page beside them; a machine of "8 GB" has it."""
+MEMORY_GB = 6
+"""What ``prepare`` and ``train`` want, with the page beside them and something to spare."""
 DISK_GB = 5
 """What a few films, their frames and a training take."""
 LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
@@ -33,7 +33,7 @@ def obstacle(folder: Path) -> str | None:
     if memory_gb() < MEMORY_GB:
         return (
             f"This host has {memory_gb():.0f} GB of memory and making an avatar needs "
-            f"{MEMORY_GB + 1}. {ELSEWHERE}"
+            f"{MEMORY_GB}. {ELSEWHERE}"
         )
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -16,8 +16,8 @@ from .backstage import Backstage
 from .status import MODEL, PRIVATE, told
 from .studio_view import AGREED, HELLO, View
 
-JOB: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
-"""Handlers that start, stop or look at a job: they answer at once."""
+JOB: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden"}
+"""Handlers that start, stop or look at a job answer at once; in the queue, or errors go untold."""
 
 
 def build(backstage: Backstage, tab: gr.Tab) -> None:
@@ -186,7 +186,9 @@ def _connect(v: View, handlers: Handlers, tab: gr.Tab) -> None:
     ).then(**show).then(None, v.key, js=studio_view.REMEMBER)  # fmt: skip
     train = [v.key, v.minutes, v.anyway]
     v.train.click(handlers.train, train, v.state, api_name="train", **JOB).then(**show)
-    v.resume.click(handlers.resume, v.key, v.state, **PRIVATE).then(**show)
+    v.resume.click(
+        handlers.resume, v.key, v.state, api_visibility="private", **JOB
+    ).then(**show)  # fmt: skip
     v.stop.click(handlers.stop, v.key, v.state, api_name="stop", **JOB).then(**show)
     v.timer.tick(**show)
     tab.select(None, outputs=v.key, js=studio_view.RECALL).then(**show)
@@ -196,7 +198,7 @@ def _connect(v: View, handlers: Handlers, tab: gr.Tab) -> None:
     v.delete.click(handlers.forget, v.key, None, api_name="forget", **JOB).then(**show).then(
         None, v.key, js=studio_view.REMEMBER
     )
-    gr.api(handlers.progress, api_name="progress", queue=False)
+    gr.api(handlers.progress, api_name="progress", concurrency_limit=None)
 
 
 def _connect_trial(v: View, handlers: Handlers) -> None:

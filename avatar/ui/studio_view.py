@@ -185,7 +185,7 @@ class View:
             updates[self.anyway] = gr.update(visible=state["verdict"] == "refuse")
         elif stage == "preparing":
             updates[self.report] = WAITING
-        again = stage == "filmed" or state.get("verdict") == "refuse"
+        again = stage == "filmed" or (stage == "prepared" and state["verdict"] == "refuse")
         updates[self.forget] = "Begin again with other films" if again else "Delete everything"
         updates[self.resume] = gr.update(
             value="Try again" if "problem" in state else "Go on", visible=stage == "filmed"
@@ -200,7 +200,8 @@ class View:
         if stage in ("preparing", "training"):
             updates[self.stop] = gr.update(visible=True, interactive=not state["stopping"])
         shown = project.bundle / PREVIEW if stage == "ready" else project.sample
-        if stage in ("training", "packaging", "ready") and shown and (still := picture(shown)):
+        still = picture(shown or project.report / "crop.png")
+        if still is not None:
             updates[self.picture] = gr.update(value=still, visible=True)
         return updates
 
