@@ -180,7 +180,7 @@ def test_enough_minutes_train_an_oracle_that_draws(
     assert facts["oracle_steps"] > 0 and 1 <= facts["synthetic_frames"] <= 3
     drawn = [path.stat().st_mtime_ns for path in (training.run / "synthetic/head").iterdir()]
     mouth = training.weights("oracle/mouth")
-    training.more = ["--minutes", "0.08"]
+    training.more = ["--minutes", "0.15"]
     assert training() == 0
     assert training.result()["steps"] > facts["steps"]
     again = [path.stat().st_mtime_ns for path in (training.run / "synthetic/head").iterdir()]
