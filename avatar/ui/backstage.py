@@ -252,6 +252,7 @@ def _frames(avatar: Avatar, speech: Speech, request: Request, folder: Path) -> I
 
     out = folder / _video_name(avatar.identity.name)
     if request.film and request.film_use == "dub":
+        yield Update("Finding the face")
         steps = dub(
             avatar.identity, avatar.engine, request.film, speech, out,
             metadata=avatar.metadata(), label=request.label,
@@ -269,8 +270,6 @@ def _watched(
     try:
         while True:
             step, now = next(steps), time.monotonic()
-            if step.stage == "look":
-                yield Update("Finding the face")
             if step.frame is None or now - last < min(PREVIEW_S + (now - start) / 60, 1):
                 continue
             last = now
