@@ -10,11 +10,12 @@ from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
+import cv2
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from ..errors import CaptureError
-from ..face.drawing import draw
+from ..face.drawing import SIZE, draw
 from ..face.keypoints import LEFT_EYE, RIGHT_EYE
 from ..identity import Identity
 from ..render.engine import Engine
@@ -22,7 +23,7 @@ from ..render.video import Video, video_writer
 from ..speech.speech import Speech
 from ..speech.visemes import windows
 from ..timing import frame_count
-from .crop import Crop, check_crop, cut, place_crop
+from .crop import Crop, check_crop, place_crop
 from .detect import Matter
 from .matte import outline, steady
 from .paste import Paster
@@ -191,7 +192,8 @@ def _outlined(
         for number, frame in frames:
             waiting.append((number, frame))
             again = matte is None  # the first and the last matte are their own neighbours
-            matte = matter(cut(crop.of(frame)))
+            seen = cv2.resize(crop.of(frame), (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+            matte = matter(seen)
             if again:
                 yield matte
             yield matte
