@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 
 from ..avatar import Avatar, Step
+from ..capture.dub import Step as DubStep
+from ..capture.dub import dub
 from ..errors import AvatarError
 from ..identity import Identity, list_identities, load_identity
 from ..metrics.proof import Proof, prove
@@ -248,28 +250,34 @@ def _awaited(call: Generator[None, None, T], stage: str) -> Generator[Update, No
 
 def _frames(avatar: Avatar, speech: Speech, request: Request, folder: Path) -> Iterator[Update]:
     """Render and encode."""
-    from ..capture.dub import dub  # MediaPipe is not needed before
-
     out = folder / _video_name(avatar.identity.name)
     if request.film and request.film_use == "dub":
-        yield Update("Finding the face")
         steps = dub(
             avatar.identity, avatar.engine, request.film, speech, out,
             metadata=avatar.metadata(), label=request.label,
         )  # fmt: skip
+        yield from _watched(steps, folder, "Finding the face")
     else:
         steps = avatar.perform(speech, clip=request.clip, out=out, label=request.label)
-    yield from _watched(steps, folder)
+        yield from _watched(steps, folder)
 
 
 def _watched(
-    steps: Generator[Step | ProofStep, None, T], folder: Path
+    steps: Generator[Step | DubStep | ProofStep, None, T], folder: Path, before: str = ""
 ) -> Generator[Update, None, T]:
-    """Follow a video that is being made, with a picture now and then; returns what it returns."""
+    """Follow a video that is being made, with a picture now and then; returns what it returns.
+
+    Args:
+        steps: of the video.
+        folder: for the pictures.
+        before: stage of the steps that have no picture, where that lasts.
+    """
     start = last = time.monotonic()
     try:
         while True:
             step, now = next(steps), time.monotonic()
+            if step.frame is None and before:
+                yield Update(before)
             if step.frame is None or now - last < min(PREVIEW_S + (now - start) / 60, 1):
                 continue
             last = now
