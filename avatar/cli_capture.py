@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from .cli_common import add_progress, check_folder, progress_of, verb
+from .cli_common import add_progress, progress_of, verb
 
 
 def add_verbs(verbs: Any) -> None:
@@ -36,7 +36,6 @@ def _count(text: str) -> int:
 def _prepare(options: argparse.Namespace) -> dict[str, Any]:
     from .capture.prepare import prepare
 
-    check_folder(options.out)
     try:
         with progress_of(options) as progress:
             result = prepare(
