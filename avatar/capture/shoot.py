@@ -24,7 +24,7 @@ from .takes import Plan, film_levels, listen, plan_takes, write_transcripts
 from .work import Piece
 
 PICTURES = 6_000
-"""Most frames whose pictures are kept, spread evenly: some 10 GB of memory in training."""
+"""Most frames whose pictures are kept, spread evenly: more teach little and cost gigabytes."""
 SHOWN = 24
 """Most left-out frames that the report shows."""
 
