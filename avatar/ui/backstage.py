@@ -8,37 +8,30 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import cv2
-import numpy as np
-
-from ..avatar import Avatar, Step
-from ..capture.dub import Step as DubStep
+from ..avatar import Avatar
 from ..capture.dub import dub
 from ..errors import AvatarError
 from ..identity import Identity, list_identities, load_identity
 from ..metrics.proof import Proof, prove
-from ..metrics.proof import Step as ProofStep
 from ..render.engine import make_engine
 from ..speech.audio import save_wav
 from ..speech.speech import Speech
 from . import previews
 from .motion import Motion, read_motion
 from .request import MAX_CHARS, MAX_SECONDS, Request, Result, Update
+from .watch import awaited, save_picture, watched
 from .worker import Worker
 from .workshop import Workshop, open_workshop
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 Source = tuple[str | Path, int]
 
 PROOF_CHARS = 200
 """The longest sentence to prove: it is rendered five times over."""
 MOTIONS = 4
 """How many films that were followed are remembered."""
-PREVIEW_S = 0.25
-"""Least time between two pictures of a job; it grows with the job, to a second."""
 
 
 class Backstage:
@@ -130,7 +123,7 @@ class Backstage:
         rest = previews.still(avatar.identity, avatar.engine, request.clip)
         folder.mkdir(parents=True)
         try:
-            first = _save_picture(folder / "preview-0.jpg", rest)
+            first = save_picture(folder / "preview-0.jpg", rest)
             yield Update("Listening" if request.audio else "Finding the voice", preview=first)
             first_frame_s = time.monotonic() - start
             heard = yield from self._speech(request, avatar)
@@ -159,7 +152,7 @@ class Backstage:
             speech = avatar.speech(heard)
             out = folder / f"{avatar.identity.name}-proof-ai-generated.mp4"
             steps = prove(avatar.identity, avatar.engine, speech, out)
-            proof = yield from _watched(steps, folder)
+            proof = yield from watched(steps, folder)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -184,7 +177,7 @@ class Backstage:
         key = (film, os.path.exists(film) and os.path.getmtime(film), source)
         if key not in self._motions:
             call = self.worker.call(read_motion, film, source[0])
-            motion = yield from _awaited(call, "Following the film")
+            motion = yield from awaited(call, "Following the film")
             while len(self._motions) >= MOTIONS:
                 self._motions.pop(next(iter(self._motions)))
             self._motions[key] = motion
@@ -203,7 +196,7 @@ class Backstage:
             stage = "Finding the voice"
             arguments = (request.text, fps, request.voice, request.rate, request.pitch, max_chars)
             call = self.worker.call(Speech.from_text, *arguments)
-        return (yield from _awaited(call, stage))
+        return (yield from awaited(call, stage))
 
     def _render(
         self, avatar: Avatar, speech: Speech, request: Request, folder: Path
@@ -236,18 +229,6 @@ def gpu_seconds(name: str, speech: Speech, request: Request, folder: Path) -> in
     return 15 + round(speech.seconds / 4)
 
 
-def _awaited(call: Generator[None, None, T], stage: str) -> Generator[Update, None, T]:
-    """Wait for the worker; returns what it returns."""
-    try:
-        while True:
-            next(call)
-            yield Update(stage)
-    except StopIteration as end:
-        return end.value
-    finally:
-        call.close()
-
-
 def _frames(avatar: Avatar, speech: Speech, request: Request, folder: Path) -> Iterator[Update]:
     """Render and encode."""
     out = folder / _video_name(avatar.identity.name)
@@ -256,47 +237,14 @@ def _frames(avatar: Avatar, speech: Speech, request: Request, folder: Path) -> I
             avatar.identity, avatar.engine, request.film, speech, out,
             metadata=avatar.metadata(), label=request.label,
         )  # fmt: skip
-        yield from _watched(steps, folder, "Finding the face")
+        yield from watched(steps, folder, "Finding the face")
     else:
         steps = avatar.perform(speech, clip=request.clip, out=out, label=request.label)
-        yield from _watched(steps, folder)
-
-
-def _watched(
-    steps: Generator[Step | DubStep | ProofStep, None, T], folder: Path, before: str = ""
-) -> Generator[Update, None, T]:
-    """Follow a video that is being made, with a picture now and then; returns what it returns.
-
-    Args:
-        steps: of the video.
-        folder: for the pictures.
-        before: stage of the steps that have no picture, where that lasts.
-    """
-    start = last = time.monotonic()
-    try:
-        while True:
-            step, now = next(steps), time.monotonic()
-            if step.frame is None and before:
-                yield Update(before)
-            if step.frame is None or now - last < min(PREVIEW_S + (now - start) / 60, 1):
-                continue
-            last = now
-            path = _save_picture(folder / f"preview-{step.done}.jpg", step.frame)
-            left = (now - start) / step.done * (step.total - step.done)
-            yield Update("Rendering", step.done, step.total, left, path)
-    except StopIteration as end:
-        return end.value
-    finally:
-        steps.close()
+        yield from watched(steps, folder)
 
 
 def _video_name(identity: str) -> str:
     return f"{identity}-ai-generated.mp4"
-
-
-def _save_picture(path: Path, frame: np.ndarray) -> Path:
-    cv2.imwrite(str(path), frame[..., ::-1])  # JPEG takes a tenth of WebP's time
-    return path
 
 
 def _save_files(speech: Speech, folder: Path, name: str, spoken: bool) -> dict[str, Path]:
