@@ -173,11 +173,8 @@ def test_a_proof_is_cancelled(open_page, jobs_left):
     playwright.expect(page.get_by_role("button", name="Prove it")).to_be_enabled()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
-def test_films_are_prepared_with_consent_alone_and_found_again(
-    open_page, backstage, mira_film, width, scheme
-):
-    page = open_page(width, scheme)
+def test_films_are_prepared_with_consent_alone_and_found_again(open_page, backstage, mira_film):
+    page = open_page(1280, "light")
     open_studio = page.get_by_role("tab", name="Your avatar").click
     open_studio()
     prepare = page.get_by_role("button", name="Prepare", exact=True)
@@ -198,8 +195,11 @@ def test_films_are_prepared_with_consent_alone_and_found_again(
     page.get_by_text("These films will not do.").wait_for(timeout=180_000)
     page.get_by_text("5 minutes in which").wait_for()
     page.wait_for_function("document.querySelectorAll('.part img').length >= 7")
-    keep(page, f"studio-{width}-{scheme}")
-    assert page.evaluate("document.documentElement.scrollWidth") == width
+    for width, scheme in ((1280, "light"), (390, "dark")):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme)
+        keep(page, f"studio-{width}-{scheme}")
+        assert page.evaluate("document.documentElement.scrollWidth") == width
     page.get_by_role("button", name="Start training").click()
     playwright.expect(page.get_by_test_id("toast-body")).to_contain_text("refused")
     page.get_by_role("button", name="Begin again").click()

@@ -18,8 +18,9 @@ from avatar.ui.workshop import KEPT_S, OFF, Workshop, open_workshop
 
 CONSENT = Consent("Zoë Q. Müller", "An avatar is made.", "2026-01-31", "zoe@example.org")
 PROGRAM = """
-import json, os, sys, time
+import json, os, signal, sys, time
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background ignore it
 verb, arguments = sys.argv[1], sys.argv[2:]
 after = lambda name: Path(arguments[arguments.index(name) + 1])
 try:
