@@ -18,6 +18,8 @@ BOX = 192
 WHOLE = (0, 0, SIZE, SIZE)
 OUTSIDE = 8
 """Pixels of the canvas by which a point may leave it before the frame is left out."""
+EDGE = 1 / 32
+"""Share of the square to leave around a face so near that the picture's edge cuts the square."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +88,13 @@ def place_crop(
     middle = np.median(keypoints[:, list(RIGHT_EYE + LEFT_EYE)].mean(axis=1), axis=0)
     side = float(np.median(eyes)) * SIZE / eyes_apart
     side = min(2 * round(side / 2), width // 2 * 2, height // 2 * 2)
+    begin = middle - np.array(eyes_at) / SIZE * side
+    # A square that the picture's edge cuts smaller must hold the chin before the eyes' usual place.
+    low, high = (np.median(ends, axis=0) for ends in (keypoints.min(axis=1), keypoints.max(axis=1)))
+    begin = np.minimum(np.maximum(begin, high - (1 - EDGE) * side), low - EDGE * side)
     x, y = (
-        min(max(2 * round((float(m) - at / SIZE * side) / 2), 0), (most - side) // 2 * 2)
-        for m, at, most in zip(middle, eyes_at, (width, height), strict=True)
+        min(max(2 * round(float(b) / 2), 0), (most - side) // 2 * 2)
+        for b, most in zip(begin, (width, height), strict=True)
     )
     return Crop(x, y, side)
 

@@ -8,6 +8,7 @@ pictures from its own pixels. Whatever is done stays in ``OUT/.work`` until all 
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -104,8 +105,10 @@ def _find(desk: Desk, crew: Workers, tell: Progress) -> None:
         except CaptureError as error:
             raise UnusableFilmError(f"'{film.name}' cannot be used: {error}.") from error
         if seen < SHORTEST:
+            most = Counter(why for why in film.why if why).most_common(1)
+            because = f", most because of {most[0][0]}" if most else ""
             raise UnusableFilmError(
-                f"'{film.name}' cannot be used: only {seen} of its frames show one face alone."
+                f"'{film.name}' cannot be used: all but {seen} of its frames are left out{because}."
             )
 
 

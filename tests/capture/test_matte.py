@@ -100,6 +100,13 @@ def test_the_crop_stays_in_the_picture():
     assert place_crop(face(180, 300, 300)[None], np.array([300.0]), 360, 640).side == 360
 
 
+def test_the_crop_of_a_near_face_in_an_upright_film_holds_all_of_it():
+    keypoints = face(162, 300, 124)[None]
+    keypoints[0, :17] = np.stack([np.linspace(60, 264, 17), [510] * 17], 1)
+    crop = place_crop(keypoints, np.array([124.0]), 324, 576)
+    assert crop.side == 324 and not leaves(crop.to_canvas(keypoints)).any()
+
+
 def test_the_mouth_is_cut_from_the_films_own_pixels():
     stripes = np.zeros((1024, 1024, 3), np.uint8)
     stripes[:, ::2] = 255  # a canvas of 512 cannot hold them
