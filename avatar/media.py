@@ -40,7 +40,10 @@ class Ffmpeg:
     def __init__(self, arguments: list[str], stdin: int, stdout: int):
         self._log = tempfile.TemporaryFile()
         command = [ffmpeg_exe(), "-hide_banner", "-nostats", "-loglevel", "error", *arguments]
-        self.process = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=self._log)
+        # In a session of its own: at Ctrl-C it would end politely, as if the film were over.
+        self.process = subprocess.Popen(
+            command, stdin=stdin, stdout=stdout, stderr=self._log, start_new_session=True
+        )
         self.stdin, self.stdout = self.process.stdin, self.process.stdout
 
     def wait(self) -> int:

@@ -104,6 +104,8 @@ class VideoSource:
         with running_ffmpeg(arguments, stdout=subprocess.PIPE) as ffmpeg:
             while len(data := ffmpeg.stdout.read(3 * w * h)) == 3 * w * h:
                 yield np.frombuffer(data, np.uint8).reshape(h, w, 3)
+            if ffmpeg.wait() < 0:
+                raise CaptureError(f"The reading of '{self.path.name}' was stopped from outside.")
 
     def sound(self) -> np.ndarray:
         """What is heard, (N,) float32 mono at 16 kHz; silence as long as the film without sound.

@@ -1,3 +1,5 @@
+import os
+import signal
 from fractions import Fraction
 from pathlib import Path
 
@@ -6,8 +8,10 @@ import numpy as np
 import pytest
 from films import MIRA, film
 
+from avatar import media
 from avatar.capture.source import open_video
 from avatar.errors import CaptureError
+from avatar.media import Ffmpeg
 
 QUICK = ("-t", "2", "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac")
 
@@ -130,6 +134,24 @@ def test_half_a_film_sound_alone_and_nothing_get_a_sentence(tmp_path: Path):
     for path in (half, sound, tmp_path / "missing.mp4"):
         with pytest.raises(CaptureError, match=path.name):
             open_video(path)
+
+
+def test_an_interrupted_ffmpeg_is_not_the_end_of_the_film(monkeypatch: pytest.MonkeyPatch):
+    begun = []
+
+    class Seen(Ffmpeg):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            begun.append(self.process.pid)
+
+    source = open_video(MIRA)
+    monkeypatch.setattr(media, "Ffmpeg", Seen)
+    frames = source.read()
+    next(frames)
+    assert os.getsid(begun[0]) != os.getsid(0)  # Ctrl-C in a terminal does not reach it
+    os.kill(begun[0], signal.SIGKILL)
+    with pytest.raises(CaptureError, match="stopped from outside"):
+        list(frames)
 
 
 def test_a_square_alone_is_that_part_of_the_whole_frame():
