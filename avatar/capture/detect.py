@@ -6,6 +6,7 @@ MediaPipe 0.10.21 finds them; its models come inside its wheel.
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import numpy as np
 
 CHATTER = (b"I0000", b"W0000", b"INFO: ", b"WARNING: All log messages")
 """How the lines begin that MediaPipe writes at its start."""
+_HUSHING = threading.Lock()
 MESH = 478
 """Points of MediaPipe's mesh, irises included."""
 IRISES = (468, 473)
@@ -139,7 +141,9 @@ class _Solution:
     def __init__(self, make: Callable[[], Any]):
         with _hushed():
             self._graph = make()
-        self._calls = 0
+            # Its threads go on starting, and writing, until a first picture has gone through.
+            self._graph.process(np.zeros((64, 64, 3), np.uint8))
+        self._finds = 0
 
     def __enter__(self) -> "_Solution":
         return self
@@ -151,10 +155,11 @@ class _Solution:
 
     def _process(self, frame: np.ndarray) -> Any:
         """What the graph finds in a picture (H, W, 3) uint8 RGB."""
-        self._calls += 1
-        # Models are loaded when they are first needed, that is within two frames.
-        with _hushed() if self._calls <= 2 else nullcontext():
-            return self._graph.process(frame)
+        # Models are loaded when they are first needed: once something is found, all have been.
+        with _hushed() if self._finds < 2 else nullcontext():
+            result = self._graph.process(frame)
+        self._finds += any(getattr(result, name) is not None for name in result._fields)
+        return result
 
 
 @contextmanager
@@ -162,11 +167,11 @@ def _hushed() -> Iterator[None]:
     """Keep MediaPipe from telling users, whenever it starts, what it is made of.
 
     It writes straight to the process's stderr, and has no switch for that. All that others write
-    meanwhile is passed on.
+    meanwhile is passed on. One at a time: two at once would give back each other's.
     """
-    sys.stderr.flush()
-    true = os.dup(2)
-    with tempfile.TemporaryFile() as told:
+    with _HUSHING, tempfile.TemporaryFile() as told:
+        sys.stderr.flush()
+        true = os.dup(2)
         os.dup2(told.fileno(), 2)
         try:
             yield
