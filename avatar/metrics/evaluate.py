@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 PIECE = 12
 """Frames of the pieces that the shuffled control is cut into, about half a second."""
+FEWEST = 4
+"""Pieces of a short take; fewer might keep their order."""
 LATE = 5
 """Frames by which the shifted control is late."""
 
@@ -128,7 +130,7 @@ def control_rows(
 
 def shuffled(values: np.ndarray, piece: int = PIECE) -> np.ndarray:
     """Put pieces of a track (T, k) in another order, the same one every time."""
-    pieces = np.array_split(values, max(len(values) // piece, 1))
+    pieces = np.array_split(values, max(len(values) // piece, FEWEST))
     order = np.random.default_rng(0).permutation(len(pieces))
     return np.concatenate([pieces[i] for i in order])
 

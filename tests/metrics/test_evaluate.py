@@ -147,3 +147,9 @@ def test_control_tracks():
     assert np.array_equal(late[5:], values[:-5])
     assert np.array_equal(late[:5], np.tile(SILENCE, (5, 1)))
     assert len(delayed(values[:3], 5)) == 3
+
+
+def test_a_short_take_is_shuffled_too():
+    values = np.arange(10, dtype=np.float32)[:, None]
+    mixed = shuffled(values)
+    assert sorted(mixed[:, 0]) == list(range(10)) and not np.array_equal(mixed, values)
