@@ -263,7 +263,7 @@ class Avatar:
         name, revision = self.identity.name, self.identity.revision
         return {
             "title": f"{name} speaking (AI-generated)",
-            "comment": f"AI-generated: a synthetic video of the virtual human {name}, made with "
+            "comment": f"AI-generated: {name} never said this. A synthetic video, made with "
             f"Avatar {__version__}.",
             "synthetic": "true",
             "identity": f"{name}@{revision}" if revision else name,

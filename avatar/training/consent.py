@@ -69,7 +69,8 @@ class Consent:
 
     def record(self, subject: str) -> dict[str, Any]:
         """What the bundle keeps of it."""
-        statement = f"{self.who} agreed on {self.date}: {self.agreed} Contact: {self.contact}"
+        agreed = self.agreed.rstrip(". ")
+        statement = f"{self.who} agreed on {self.date}: {agreed}. Contact: {self.contact}"
         return {"synthetic": False, "subject": subject, "statement": statement} | asdict(self)
 
 
