@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import AvatarError
 
 if TYPE_CHECKING:
-    from .avatar import Avatar, Step
+    from .avatar import Avatar
     from .face.clip import Clip
     from .identity import Identity, list_identities
     from .render.video import Video
@@ -28,7 +28,7 @@ __all__ = [
 ]  # fmt: skip
 
 _ROOMS = {
-    "Avatar": "avatar", "Step": "avatar", "Clip": "face.clip", "Identity": "identity",
+    "Avatar": "avatar", "Step": "render.steps", "Clip": "face.clip", "Identity": "identity",
     "list_identities": "identity", "Video": "render.video", "Speech": "speech.speech",
     "Voice": "speech.tts", "voices": "speech.tts", "VisemeTrack": "speech.visemes",
 }  # fmt: skip

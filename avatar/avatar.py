@@ -4,9 +4,8 @@ import logging
 import secrets
 import tempfile
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from .face.clip import Clip
 from .hub import Progress
 from .identity import Identity, load_identity
 from .render.engine import Engine, make_engine
+from .render.steps import Step, finished, looking
 from .render.stream import render_frames
 from .render.video import Video, video_writer
 from .speech.features import Visemes, blend
@@ -23,7 +23,6 @@ from .speech.speech import Speech
 from .speech.tts import DEFAULT_VOICE, Voice
 from .speech.visemes import strength_of, viseme_track
 
-T = TypeVar("T")
 _LOGGER = logging.getLogger(__name__)
 
 Source = str | Path | np.ndarray | Speech
@@ -34,19 +33,6 @@ SOUND_SUFFIXES = frozenset(
     .split()
 )  # fmt: skip
 """A text that ends in one of these is taken for the name of a file."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """How far a video is."""
-
-    stage: str
-    """"look": following the face in a video that moves the head; "speech": finding what the mouth
-    does; "render": making frames."""
-    done: int
-    total: int
-    frame: np.ndarray | None = None
-    """(512, 512, 3) uint8 RGB: the frame just made."""
 
 
 class Avatar:
@@ -121,7 +107,7 @@ class Avatar:
             source, clip=clip, out=out, label=label, voice=voice, rate=rate, pitch=pitch,
             transcript=transcript, strength=strength,
         )  # fmt: skip
-        return _finished(steps, progress)
+        return finished(steps, progress)
 
     def dub(
         self,
@@ -154,7 +140,7 @@ class Avatar:
         path = Path(out) if out is not None else self._temporary_path()
         speech, tags = self.speech(source, **how), self.metadata()
         steps = dub(self.identity, self.engine, film, speech, path, metadata=tags, label=label)
-        return _finished(steps, progress)
+        return finished(steps, progress)
 
     def perform(
         self,
@@ -197,7 +183,7 @@ class Avatar:
             The speech with its viseme track, and an iterator over (512, 512, 3) uint8 RGB frames,
             one for each row of the track.
         """
-        motion = _finished(self._motion(clip))
+        motion = finished(self._motion(clip))
         speech = self.speech(source, **how)
         return speech, self._frames(speech, motion)
 
@@ -243,7 +229,7 @@ class Avatar:
         ):
             from .capture.driving import drive
 
-            driven = yield from _looking(drive(clip, self.identity))
+            driven = yield from looking(drive(clip, self.identity))
             motion, warnings = driven.clip, driven.warnings
         elif isinstance(clip, Clip) and own.get(clip.name) is not clip and self.identity.seen():
             pulled = self.identity.seen().pull(clip)
@@ -269,30 +255,6 @@ class Avatar:
             "identity": f"{name}@{revision}" if revision else name,
             "software": f"Avatar {__version__}",
         }
-
-
-def _looking(steps: Generator[tuple[int, int], None, T]) -> Generator[Step, None, T]:
-    """Frames of a film that were looked at, of how many, as steps."""
-    try:
-        while True:
-            yield Step("look", *next(steps))
-    except StopIteration as end:
-        return end.value
-    finally:
-        steps.close()
-
-
-def _finished(steps: Generator[Any, None, T], progress: Progress | None = None) -> T:
-    """What is at the end of steps that have a stage, and how much is done of a total."""
-    try:
-        while True:
-            step = next(steps)
-            if progress:
-                progress(step.stage, step.done, step.total)
-    except StopIteration as end:
-        return end.value
-    finally:
-        steps.close()
 
 
 def _names_file(text: str) -> bool:

@@ -13,9 +13,7 @@ from tqdm import tqdm
 
 from .errors import AvatarError
 from .files import replacing
-
-Progress = Callable[[str, int, int], None]
-"""What long work calls often: the stage in words for people, how much is done, of how much."""
+from .hub import Progress
 
 
 def verb(

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import AvatarError, CaptureError
 from ..face.keypoints import BROWS, EYES, INNER_LIP_BOTTOM, INNER_LIP_TOP, JAW, MOUTH, NOSE
-from ..face.pose import pose_distance
+from ..face.pose import middle_pose, pose_distance
 from .detect import FaceDetector
 from .fit import fit_geometry, fit_poses
 from .layout import Capture, Take
@@ -121,10 +121,8 @@ def _turn_error(meshes: np.ndarray, keypoints: np.ndarray, poses: np.ndarray) ->
     differently by one constant turn."""
     geometry = fit_geometry(meshes[np.argsort(opening(keypoints))[: -(-len(meshes) // 3)]])
     fitted = np.concatenate([fit_poses(each[None], geometry) for each in keypoints])
-    between = np.swapaxes(fitted[:, :3, :3], 1, 2) @ poses[:, :3, :3]
-    u, _, vt = np.linalg.svd(between.mean(axis=0))
-    fitted[:, :3, :3] = fitted[:, :3, :3] @ (u @ np.diag([1, 1, np.linalg.det(u @ vt)]) @ vt)
-    return float(pose_distance(fitted, poses).mean())
+    between = middle_pose(np.linalg.inv(fitted) @ poses)
+    return float(pose_distance(fitted @ between, poses).mean())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

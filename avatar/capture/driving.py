@@ -26,6 +26,7 @@ from ..face.pose import from_motion
 from ..face.seen import Pulled, SeenDrawings
 from ..hub import Progress
 from ..identity import Identity
+from ..render.steps import finished, looking
 from .performance import (
     IRISES,
     Performance,
@@ -87,14 +88,7 @@ def driving_clip(video: str | Path, identity: Identity, progress: Progress | Non
         CaptureError: if the file is missing, no film, or shows no face.
         ClipError: if the identity's bundle has no seen drawings.
     """
-    steps = drive(video, identity)
-    try:
-        while True:
-            done, total = next(steps)
-            if progress:
-                progress("look", done, total)
-    except StopIteration as end:
-        return end.value
+    return finished(looking(drive(video, identity)), progress)
 
 
 def drive(video: str | Path, identity: Identity) -> Generator[tuple[int, int], None, Driven]:

@@ -19,16 +19,16 @@ from ..face.drawing import SIZE, draw
 from ..face.keypoints import LEFT_EYE, RIGHT_EYE
 from ..identity import Identity
 from ..render.engine import Engine
+from ..render.steps import Step, looking
 from ..render.video import Video, video_writer
 from ..speech.speech import Speech
 from ..speech.visemes import windows
 from ..timing import frame_count
 from .crop import Crop, check_crop, place_crop
 from .detect import Matter
-from .matte import outline, steady
+from .matte import outline, steadied
 from .paste import Paster
 from .source import VideoSource, open_video
-from .tracking import Track
 from .watching import watch_person
 
 FASTEST = 120
@@ -37,18 +37,6 @@ BACKWARDS = 256_000_000
 """Bytes of film that are held to show them backwards."""
 FADE = 2.0
 """Frames over which the new face comes and goes where the old one cannot be followed."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """How far a film is."""
-
-    stage: str
-    """"look": finding the face; "render": putting the new one in."""
-    done: int
-    total: int
-    frame: np.ndarray | None = None
-    """(H, W, 3) uint8 RGB: the frame just made."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +101,7 @@ def _look(
 ) -> Generator[Step, None, _Shot]:
     """Find the face in as much of a film as is needed, and bring it where its network knows it."""
     try:
-        track = yield from _told(watch_person(source, wanted))
+        _, track = yield from looking(watch_person(source, wanted))
         seen = track.usable if track.usable.any() else track.slot >= 0
         size = source.width, source.height
         crop = place_crop(track.keypoints[seen], track.eyes[seen], *size, *_eyes(identity))
@@ -123,15 +111,6 @@ def _look(
     points = (crop.to_canvas(points) for points in (track.keypoints, track.irises))
     share = gaussian_filter1d(seen.astype(np.float32), FADE, mode="nearest") * seen
     return _Shot(source, crop, *points, share)
-
-
-def _told(watching: Generator[tuple[int, int], None, tuple]) -> Generator[Step, None, Track]:
-    while True:
-        try:
-            done = next(watching)
-        except StopIteration as end:
-            return end.value[1]
-        yield Step("look", *done)
 
 
 def _eyes(identity: Identity) -> tuple[tuple[float, float], float]:
@@ -187,26 +166,16 @@ def _outlined(
     frames: Iterator[tuple[int, np.ndarray]], crop: Crop, matter: Matter
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """Each frame with its number and the outline (M, 2) px of the canvas of who is in it."""
-    waiting: list[tuple[int, np.ndarray]] = []
-
-    def mattes() -> Iterator[np.ndarray]:
-        matte = None
+    def matted() -> Iterator[tuple[tuple[int, np.ndarray], np.ndarray]]:
         for number, frame in frames:
-            waiting.append((number, frame))
-            again = matte is None  # the first and the last matte are their own neighbours
             seen = cv2.resize(crop.of(frame), (SIZE, SIZE), interpolation=cv2.INTER_AREA)
-            matte = matter(seen)
-            if again:
-                yield matte
-            yield matte
-        if matte is not None:
-            yield matte
+            yield (number, frame), matter(seen)
 
     contour = np.zeros((2, 2), np.float32)
-    for matte in steady(mattes()):
+    for (number, frame), matte in steadied(matted()):
         found = outline(matte)
         contour = contour if found is None else found
-        yield *waiting.pop(0), contour
+        yield number, frame, contour
 
 
 def _forth_and_back(

@@ -13,7 +13,7 @@ from ..errors import CaptureError
 from ..face.drawing import SIZE
 from ..face.keypoints import EYES, JAW, LEFT_EYE, RIGHT_EYE
 from ..face.mashing import FaceGeometry
-from ..face.pose import posed_points, unproject
+from ..face.pose import from_motion, middle_pose, posed_points, to_motion, unproject
 from .detect import WEIGHTS
 
 FOCAL = 1792.0
@@ -78,15 +78,10 @@ def fit_poses(
     face = geometry.canonical[list(RIGID)].astype(float)
     seen = np.ascontiguousarray(keypoints[frames][:, list(RIGID)], float)
     found = np.stack([_pose(face, points, geometry.camera) for points in seen])
-    middle = _nearest_rotation(found[:, :3, :3].mean(axis=0))
-    turns = [cv2.Rodrigues(middle.T @ pose[:3, :3])[0][:, 0] for pose in found]
+    middle = middle_pose(found)
     motion = np.zeros((len(keypoints), 6))
-    motion[frames] = np.concatenate([turns, found[:, :3, 3]], axis=1)
-    motion = smooth(motion, visible)
-    poses = np.tile(np.eye(4, dtype=np.float32), (len(keypoints), 1, 1))
-    poses[:, :3, :3] = [middle @ cv2.Rodrigues(turn)[0] for turn in motion[:, :3]]
-    poses[:, :3, 3] = motion[:, 3:]
-    return poses
+    motion[frames] = to_motion(found, middle)
+    return from_motion(smooth(motion, visible), middle).astype(np.float32)
 
 
 def canonical_keypoints(
@@ -179,8 +174,3 @@ def _upright(face: np.ndarray) -> np.ndarray:
     axes = np.stack([across, np.cross(across, down), -down])  # x, y, z of the canonical frame
     apart = np.linalg.norm(face[list(LEFT_EYE)].mean(axis=0) - face[list(RIGHT_EYE)].mean(axis=0))
     return (face - eyes) @ axes.T * (EYES_APART / apart) + (0, -EYES_BEFORE, 0)
-
-
-def _nearest_rotation(matrix: np.ndarray) -> np.ndarray:
-    u, _, vt = np.linalg.svd(matrix)
-    return u @ np.diag([1, 1, np.linalg.det(u @ vt)]) @ vt

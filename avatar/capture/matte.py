@@ -1,11 +1,14 @@
 """Who stands before what: the matte of a crop, its outline, and the person cut out by it."""
 
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 import cv2
 import numpy as np
 
 from ..face.drawing import SIZE
+
+T = TypeVar("T")
 
 POINTS = 128
 """Points of an outline, as Mira's have."""
@@ -30,6 +33,26 @@ def steady(mattes: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         window = [*window[-2:], matte]
         if len(window) == 3:
             yield window[0] / 4 + window[1] / 2 + window[2] / 4
+
+
+def steadied(seen: Iterable[tuple[T, np.ndarray]]) -> Iterator[tuple[T, np.ndarray]]:
+    """Things beside their mattes, which are evened out as by ``steady``; none is left out, since
+    the first and the last matte are their own neighbours."""
+    waiting: list[T] = []
+
+    def mattes() -> Iterator[np.ndarray]:
+        matte = None
+        for thing, now in seen:
+            waiting.append(thing)
+            if matte is None:
+                yield now
+            matte = now
+            yield matte
+        if matte is not None:
+            yield matte
+
+    for matte in steady(mattes()):
+        yield waiting.pop(0), matte
 
 
 def clean(matte: np.ndarray, grown: int = GROWN) -> np.ndarray:

@@ -11,7 +11,7 @@ from ..face.keypoints import BROWS, COUNT, LEFT_EYE, RIGHT_EYE
 from ..face.pose import middle_pose, to_motion
 from ..face.space import FaceSpace
 from .crop import EYES_APART, EYES_AT
-from .fit import fit_geometry, fit_poses
+from .fit import fill_gaps, fit_geometry, fit_poses
 from .source import VideoSource
 from .tracking import CUT, NO_FACE
 from .watching import watch_person
@@ -95,7 +95,7 @@ def _performance(
     rows, frames = np.arange(len(slot)), found["mesh_frames"][visible[found["mesh_frames"]]]
     meshes = found["meshes"][np.isin(found["mesh_frames"], frames)]
     points = np.concatenate([found["keypoints"], found["irises"]], axis=2)[rows, slot]
-    points = _bridged(points, visible)
+    points = fill_gaps(points, visible)
     # On the canvas the face is where Mira's is: the camera is taken to be hers.
     scale = EYES_APART / np.median(found["eyes"][rows, slot][visible])
     eyes = points[visible][:, list(RIGHT_EYE + LEFT_EYE)].mean(axis=1)
@@ -118,7 +118,7 @@ def _performance(
         shift=(eyes - eyes[visible].mean(axis=0)) / unit,
         brows=_calm((canonical - rest)[:, list(BROWS)] / unit),
         closure=closure,
-        gaze=_calm(_bridged(gaze - np.median(gaze[looking], axis=0), looking)) / eye_width(rest),
+        gaze=_calm(fill_gaps(gaze - np.median(gaze[looking], axis=0), looking)) / eye_width(rest),
         visible=visible,
     )
 
@@ -150,14 +150,6 @@ def eye_distance(face: np.ndarray) -> float:
 def eye_width(face: np.ndarray) -> float:
     """Mean width of the eyes."""
     return float(np.linalg.norm(np.diff(face[list(CORNERS)], axis=1)[:, 0], axis=1).mean())
-
-
-def _bridged(track: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """A track (T, ...) with straight lines where it is not known; at the ends it is held."""
-    frames, every = np.flatnonzero(known), np.arange(len(track))
-    columns = track.reshape(len(track), -1).T
-    lines = [np.interp(every, frames, column[frames]) for column in columns]
-    return np.stack(lines, axis=1).reshape(track.shape)
 
 
 def _calm(track: np.ndarray) -> np.ndarray:

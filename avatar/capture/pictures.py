@@ -11,7 +11,7 @@ from PIL import Image
 from ..files import replacing
 from .crop import Crop, cut
 from .detect import Matter
-from .matte import GROWN, GROWN_LEAST, POINTS, clean, cut_out, outline, steady
+from .matte import GROWN, GROWN_LEAST, POINTS, clean, cut_out, outline, steadied
 from .source import VideoSource
 
 QUALITY = 95
@@ -96,26 +96,12 @@ def _matted(stretch: Stretch) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.
     """Each frame's number, the crop's square, the head (512, 512, 3), and the steadied matte."""
     first = max(stretch.start - 1, 0)
     squares = stretch.source.read(first, stretch.stop + 1, square=stretch.crop.square)
-    waiting: list[tuple[int, np.ndarray, np.ndarray]] = []
-
     with Matter() as matter:
-
-        def mattes() -> Iterator[np.ndarray]:
-            matte = None
-            for index, square in enumerate(squares, first):
-                head = cut(square)
-                matte = matter(head)
-                waiting.append((index, square, head))
-                if index == 0:
-                    yield matte  # before the first frame nothing is known
-                yield matte
-            if matte is not None and index < stretch.stop:
-                yield matte  # nor is it after the last
-
-        for matte in steady(mattes()):
-            while waiting[0][0] < stretch.start:
-                waiting.pop(0)
-            yield *waiting.pop(0), matte
+        heads = ((index, square, cut(square)) for index, square in enumerate(squares, first))
+        # The frames before and after the stretch are there for their neighbours' sake.
+        for seen, matte in steadied((seen, matter(seen[2])) for seen in heads):
+            if stretch.start <= seen[0] < stretch.stop:
+                yield *seen, matte
 
 
 def sharpness(face: np.ndarray) -> float:

@@ -9,7 +9,7 @@ pictures from its own pixels. Whatever is done stays in ``OUT/.work`` until all 
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import numpy as np
 
 from ..errors import CaptureError
 from ..face.drawing import SIZE
+from ..hub import Progress
 from ..speech.phonemes import VISEMES
 from .crop import BOX
 from .desk import Desk, write_json
@@ -32,7 +33,6 @@ from .work import Piece, Workers, workers
 
 SHORTEST = 25
 """Fewest frames of a film, and of those that show the person."""
-Progress = Callable[[str, int, int], None]
 
 
 def prepare(

@@ -8,9 +8,8 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
-from ..avatar import Step
-from ..capture.dub import Step as DubStep
 from ..metrics.proof import Step as ProofStep
+from ..render.steps import Step
 from .request import Update
 
 T = TypeVar("T")
@@ -32,7 +31,7 @@ def awaited(call: Generator[None, None, T], stage: str) -> Generator[Update, Non
 
 
 def watched(
-    steps: Generator[Step | DubStep | ProofStep, None, T], folder: Path, before: str = ""
+    steps: Generator[Step | ProofStep, None, T], folder: Path, before: str = ""
 ) -> Generator[Update, None, T]:
     """Follow a video that is being made, with a picture now and then; returns what it returns.
 
