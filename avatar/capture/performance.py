@@ -10,8 +10,8 @@ from ..errors import CaptureError
 from ..face.keypoints import BROWS, COUNT, LEFT_EYE, RIGHT_EYE
 from ..face.pose import middle_pose, to_motion
 from ..face.space import FaceSpace
-from .crop import EYES_APART, EYES_AT
-from .fit import fill_gaps, fit_geometry, fit_poses
+from .face_track import fit_head
+from .fit import fill_gaps
 from .source import VideoSource
 from .tracking import CUT, NO_FACE
 from .watching import watch_person
@@ -92,18 +92,8 @@ def _performance(
     found: dict[str, np.ndarray], slot: np.ndarray, visible: np.ndarray
 ) -> Performance:
     """What the person does whose face is ``slot`` in the frames."""
-    rows, frames = np.arange(len(slot)), found["mesh_frames"][visible[found["mesh_frames"]]]
-    meshes = found["meshes"][np.isin(found["mesh_frames"], frames)]
-    points = np.concatenate([found["keypoints"], found["irises"]], axis=2)[rows, slot]
-    points = fill_gaps(points, visible)
-    # On the canvas the face is where Mira's is: the camera is taken to be hers.
-    scale = EYES_APART / np.median(found["eyes"][rows, slot][visible])
-    eyes = points[visible][:, list(RIGHT_EYE + LEFT_EYE)].mean(axis=1)
-    offset = np.array(EYES_AT) - scale * np.median(eyes, axis=0)
-    points = np.float32(points * scale + offset)
-    geometry = fit_geometry(meshes[np.arange(len(frames)), slot[frames]] * scale + (*offset, 0))
-    keypoints, irises = points[:, :COUNT], points[:, COUNT:]
-    poses = np.float64(fit_poses(keypoints, geometry, visible))
+    points, *_, geometry, poses = fit_head(found, slot, visible)
+    keypoints, irises, poses = points[:, :COUNT], points[:, COUNT:], np.float64(poses)
     space = FaceSpace(geometry, middle_pose(poses[visible]))
     axes = space.middle[:3, :3].T
     canonical = space.canonical(keypoints, irises, poses) @ axes

@@ -7,7 +7,7 @@ which turns them as the film's rotation flag says and evens out a variable frame
 import re
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,10 @@ class VideoSource:
     def seconds(self) -> float:
         """Length."""
         return float(self.frames / self.fps)
+
+    def at(self, fps: Fraction) -> "VideoSource":
+        """The same film at another rate: each moment shows the frame that is nearest in time."""
+        return replace(self, fps=fps, frames=max(round(self.frames / self.fps * fps), 1))
 
     def read(
         self,
