@@ -31,3 +31,7 @@ class CaptureError(AvatarError):
 
 class RenderError(AvatarError):
     """Rendering or encoding failed."""
+
+
+class MetricError(AvatarError):
+    """A video cannot be measured or compared: too short, of another length, several faces in it."""
