@@ -55,6 +55,8 @@ class VideoSource:
     has_sound: bool
     hdr: bool = False
     """Whether its colours are to be mapped to those of an ordinary screen."""
+    begins: float = 0.0
+    """Seconds on the file's own clock at which it starts; recorders rarely count from zero."""
 
     @property
     def seconds(self) -> float:
@@ -93,7 +95,7 @@ class VideoSource:
             x, y, side = square
             w = h = side
             part = f",crop={side}:{side}:{x}:{y}"
-        even = f"fps={self.fps}:start_time={float(start / self.fps):.9f}:round=near"
+        even = f"fps={self.fps}:start_time={float(start / self.fps) + self.begins:.9f}:round=near"
         whole = part or (w, h) == (self.width, self.height)
         size = part if whole else f",scale={w}:{h}:flags=area"
         seek = max(float((start - SEEK_FRAMES) / self.fps) - 0.2, 0)
@@ -147,7 +149,8 @@ def open_video(path: str | Path, fastest: float = FASTEST) -> VideoSource:
         raise CaptureError(f"{name} is {width}x{height}; the largest that is read is {LARGEST}.")
     fps = _constant(rate, fastest)
     frames = max(round(seconds * fps), 1)
-    return VideoSource(path, width, height, fps, frames, _can_be_heard(path, facts), hdr)
+    heard, begins = _can_be_heard(path, facts), facts.get("start") or 0.0
+    return VideoSource(path, width, height, fps, frames, heard, hdr, begins)
 
 
 def _probe(path: Path) -> tuple[dict[str, Any], np.ndarray | None, bool]:

@@ -160,3 +160,21 @@ def test_a_square_alone_is_that_part_of_the_whole_frame():
     cut = whole[64:320, 100:356]
     assert part.shape == cut.shape
     assert np.abs(part.astype(int) - cut)[2:-2, 2:-2].max() <= 2  # colours end at the edges
+
+
+def test_a_file_that_does_not_count_from_zero_keeps_sound_and_picture_together(tmp_path: Path):
+    source, stream = open_video(MIRA), open_video(film(tmp_path / "a.ts", "-c", "copy"))
+    assert stream.begins > 1 and source.begins == 0
+    true, read = (list(video.read(height=64)) for video in (source, stream))
+    late = min(range(5), key=lambda k: np.abs(np.int16(read[40 + k]) - true[40]).mean())
+    a, b = (video.sound()[: 6 * 16_000] for video in (source, stream))
+    heard = (np.correlate(b, a[8_000:-8_000], "valid").argmax() - 8_000) / 16_000
+    assert abs(late / 12.5 - heard) < 0.05
+
+
+def test_another_rate_shows_the_same_moments():
+    source = open_video(MIRA).at(Fraction(25))
+    frames = list(source.read(height=64))
+    assert source.frames == 200 and len(frames) == 200
+    twice = [np.abs(np.int16(a) - b).mean() for a, b in zip(frames[::2], frames[1::2], strict=True)]
+    assert np.median(twice) == 0
