@@ -6,7 +6,7 @@ the same lips score when they are driven by the wrong sound, late, or not at all
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,7 +93,7 @@ def evaluate(
         CaptureError: if the take has no readable frame, or another frame rate.
     """
     take = _check(identity, capture, take_name)
-    speech, subject = _listen(take, use_transcript), Subject.of(identity, engine)
+    speech, subject = listen(take, use_transcript), Subject.of(identity, engine)
     values = subject.features.of(speech.sound, capture.fps, speech.phones)
     return score(subject, take, values, speech.source)
 
@@ -112,7 +112,7 @@ def control_rows(
         frames; "frozen": a silent mouth throughout.
     """
     take = _check(identity, capture, take_name)
-    speech = _listen(take, use_transcript)
+    speech = listen(take, use_transcript)
     subject = Subject.of(identity, engine)
     values, silence = (
         subject.features.of(speech.sound, capture.fps, speech.phones), subject.features.silence
@@ -162,7 +162,9 @@ def _check(identity: Identity, capture: Capture, take_name: str) -> Take:
     return take
 
 
-def _listen(take: Take, use_transcript: bool) -> Speech:
+def listen(take: Take, use_transcript: bool) -> Speech:
+    """What is said in a take, aligned with its transcript where asked for and possible; its exact
+    phones are never looked at."""
     transcript = take.transcript if use_transcript else ""
     if use_transcript and not transcript:
         log.warning("the take %s has no transcript: listening to its sound alone", take.name)
@@ -176,8 +178,6 @@ def _listen(take: Take, use_transcript: bool) -> Speech:
 def score(subject: Subject, take: Take, values: np.ndarray, source: str = "exact") -> Evaluation:
     """Render a take and compare with its true frames.
 
-    Every frame is rendered, since lags are looked for between them.
-
     Args:
         subject: what renders.
         take: whose head motion is shown.
@@ -187,26 +187,43 @@ def score(subject: Subject, take: Take, values: np.ndarray, source: str = "exact
     Raises:
         CaptureError: if the take has no readable frame.
     """
+    values = values[: len(take.pose)]
+    views = [(take, frame) for frame in range(len(values))]
+    return score_pictures(subject.render(views, subject.windows(values), take.name), take, source)
+
+
+def score_pictures(
+    pictures: Iterable[np.ndarray], take: Take, source: str = "exact"
+) -> Evaluation:
+    """Compare pictures with a take's true frames, whoever made them.
+
+    Args:
+        pictures: (512, 512, 3) uint8 RGB of every frame from the first on, since lags are looked
+            for between the true ones; they may end early.
+        take: whose frames they should be.
+        source: where the mouth shapes come from.
+
+    Raises:
+        CaptureError: if the take has no readable frame.
+    """
     box, reader = take.capture.mouth_box, point_reader(LIPS)
     full, mouth = ImageScore(), ImageScore()
     distance, distances = perceptual_distance(), []
     keypoints = take.arrays["landmarks2d"]
-    values = values[: len(keypoints)]
-    rendered_lips = np.empty((len(values), len(MOUTH), 2), np.float32)
-    true_lips = np.full_like(rendered_lips, np.nan)
+    rendered_lips, true_lips = [], []
     at_hand = set(take.rendered)
-    views = [(take, frame) for frame in range(len(values))]
-    for frame, picture in enumerate(subject.render(views, subject.windows(values), take.name)):
-        rendered_lips[frame] = reader.read(picture, box)
+    for frame, picture in enumerate(pictures):
+        rendered_lips.append(reader.read(picture, box))
         true = _true_frame(take, frame) if frame in at_hand else None
         if true is None:
+            true_lips.append(np.full((len(MOUTH), 2), np.nan, np.float32))
             continue
         full.add(picture, true)
         mouth.add(crop(picture, box), crop(true, box))
         if distance:
             pairs = ((picture, true), (crop(picture, box), crop(true, box)))
             distances.append([distance(*pair) for pair in pairs])
-        true_lips[frame] = reader.read(true, box)
+        true_lips.append(reader.read(true, box))
     if not full.frames:
         raise CaptureError(f"The take {take.name} has no readable frame to compare with.")
     lpips, mouth_lpips = np.mean(distances, axis=0).tolist() if distances else (None, None)
@@ -216,7 +233,7 @@ def score(subject: Subject, take: Take, values: np.ndarray, source: str = "exact
         psnr=full.psnr, ssim=full.ssim, mouth_psnr=mouth.psnr, mouth_ssim=mouth.ssim,
         psnr_of_mean=full.psnr_of_mean, mouth_psnr_of_mean=mouth.psnr_of_mean,
         reader_subject=reader.subject,
-        **_lip_figures(rendered_lips, true_lips, keypoints[: len(values)]),
+        **_lip_figures(np.stack(rendered_lips), np.stack(true_lips), keypoints[: len(true_lips)]),
     )  # fmt: skip
 
 
