@@ -192,9 +192,7 @@ def score(subject: Subject, take: Take, values: np.ndarray, source: str = "exact
     return score_pictures(subject.render(views, subject.windows(values), take.name), take, source)
 
 
-def score_pictures(
-    pictures: Iterable[np.ndarray], take: Take, source: str = "exact"
-) -> Evaluation:
+def score_pictures(pictures: Iterable[np.ndarray], take: Take, source: str = "exact") -> Evaluation:
     """Compare pictures with a take's true frames, whoever made them.
 
     Args:
