@@ -62,6 +62,21 @@ class FaceTrack:
         order = np.maximum(np.arange(len(self)) - frames, 0)
         return self.taken(order)
 
+    def at(self, fps: Fraction, frames: int) -> "FaceTrack":
+        """The face at the moments i / fps of another clock, in between where it falls so."""
+        if (fps, frames) == (self.fps, len(self)):
+            return self
+        when = np.clip(np.arange(frames) * float(self.fps / fps), 0, len(self) - 1)
+        before, after = self.taken(np.int64(when)), self.taken(np.int64(np.ceil(when)))
+        share = np.float32(when % 1)
+
+        def between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+            return a + (b - a) * share.reshape(-1, *(1,) * (a.ndim - 1))
+
+        points = ("keypoints", "irises", "pose", "canonical")
+        mixed = {name: between(getattr(before, name), getattr(after, name)) for name in points}
+        return replace(before, fps=fps, **mixed)
+
     def taken(self, order: np.ndarray) -> "FaceTrack":
         """The same face in the frames of these numbers (n,), in this order."""
         per_frame = ("keypoints", "irises", "pose", "canonical", "visible", "others")

@@ -60,3 +60,11 @@ def test_no_face(tmp_path) -> None:
     )  # fmt: skip
     with pytest.raises(CaptureError, match="face"):
         tracked(plain, "25")
+
+
+def test_another_clock_sees_the_same_moments(mira: FaceTrack) -> None:
+    twice = mira.at(Fraction(25), 200)
+    assert twice.fps == 25 and (twice.keypoints[::2] == mira.keypoints).all()
+    middle = (mira.keypoints[3] + mira.keypoints[4]) / 2
+    assert np.abs(twice.keypoints[7] - middle).max() < 1e-3
+    assert mira.at(mira.fps, 100) is mira and len(mira.at(Fraction(30), 60)) == 60
