@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from scipy.signal import medfilt
+from scipy.ndimage import median_filter
 
 from ..capture.face_track import FaceTrack
 from ..errors import MetricError
@@ -141,7 +141,10 @@ class SyncNetScorer:
     @torch.inference_mode()
     def _hear(self, sound: np.ndarray) -> np.ndarray:
         """(m, 1024): row i is of the 0.2 s from frame i on."""
-        windows = torch.from_numpy(np.float32(mfcc(sound))).unfold(1, COLUMNS, COLUMNS_PER_FRAME)
+        columns = mfcc(sound)
+        if columns.shape[1] < COLUMNS:
+            return np.empty((0, EMBEDDING), np.float32)
+        windows = torch.from_numpy(np.float32(columns)).unfold(1, COLUMNS, COLUMNS_PER_FRAME)
         found = [
             self.network.sound(batch.to(self.device)).cpu().numpy()
             for batch in windows.permute(1, 0, 2)[:, None].split(10 * BATCH)  # (B, 1, 13, 20)
@@ -155,9 +158,10 @@ def sync_score(lips: np.ndarray, sound: np.ndarray) -> SyncScore:
     Raises:
         MetricError: if they are of less than 2.4 s.
     """
-    seconds = min(len(lips) + FRAMES - 1, len(sound) + FRAMES) / float(FPS)
-    counted = np.arange(MAX_SHIFT, min(len(lips), len(sound) - MAX_SHIFT))
+    windows = min(len(lips), len(sound))
+    counted = np.arange(MAX_SHIFT, windows - MAX_SHIFT)
     if len(counted) < FEWEST:
+        seconds = (windows + FRAMES) / float(FPS)
         raise MetricError(
             f"SyncNet needs {SHORTEST} s of picture and sound together; this has {seconds:.2f} s."
         )
@@ -192,7 +196,8 @@ def face_boxes(keypoints: np.ndarray) -> Iterator[tuple[float, float, float]]:
     top = top - FOREHEAD * (bottom - top)
     half = np.maximum(right - left, bottom - top) / 2
     raw = ((left + right) / 2, (top + bottom) / 2, half)
-    yield from zip(*(medfilt(np.float64(values), SMOOTHING) for values in raw), strict=True)
+    steady = (median_filter(np.float64(values), SMOOTHING, mode="nearest") for values in raw)
+    yield from zip(*steady, strict=True)
 
 
 def crop_face(frame: np.ndarray, box: tuple[float, float, float]) -> np.ndarray:
