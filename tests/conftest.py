@@ -1,7 +1,12 @@
 """Fixtures that tests of several rooms share."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # several processes whose threads would wait for each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
 from fake_hub import FakeHub
