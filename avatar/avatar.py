@@ -14,6 +14,8 @@ from .errors import SoundError
 from .face.clip import Clip
 from .hub import Progress
 from .identity import Identity, load_identity
+from .metrics.inspection import inspection
+from .metrics.lip_check import Mouth
 from .render.engine import Engine, make_engine
 from .render.steps import Step, finished, looking
 from .render.stream import render_frames
@@ -98,7 +100,8 @@ class Avatar:
             strength: how far the mouth moves, 0 (closed) to 2.
 
         Returns:
-            The video, with its ``path``, ``frames``, ``seconds`` and ``speech``.
+            The video, with its ``path``, ``frames``, ``seconds``, ``speech`` and ``receipt``, which
+            is also kept beside it: ``hello.mp4`` and ``hello.receipt.json``.
 
         Raises:
             AvatarError: one of its kinds, with a sentence for people.
@@ -161,14 +164,15 @@ class Avatar:
         speech = self.speech(source, **how)
         path = Path(out) if out is not None else self._temporary_path()
         fps = self.identity.config.fps
+        inspect = inspection(fps, speech.sound, Mouth.of(self.identity, speech.track))
         with video_writer(
-            path, fps, speech.sound, metadata=self.metadata(), label=label
+            path, fps, speech.sound, metadata=self.metadata(), label=label, inspect=inspect
         ) as writer:  # fmt: skip
             yield Step("render", 0, writer.frames)
             for frame in self._frames(speech, motion):
                 writer.write(frame)
                 yield Step("render", writer.written, writer.frames, frame)
-        return Video(path, writer.written, fps, speech)
+        return Video(path, writer.written, fps, speech, writer.receipt)
 
     def stream(
         self,

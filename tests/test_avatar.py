@@ -13,6 +13,7 @@ from avatar.avatar import _names_file
 from avatar.errors import CaptureError, ClipError, RenderError, SoundError, TextError
 from avatar.identity import load_identity
 from avatar.media import ffmpeg_exe
+from avatar.render.receipt import receipt_path
 from avatar.render.stretching import stretched
 from avatar.speech.audio import save_wav
 from avatar.timing import frame_count
@@ -90,15 +91,15 @@ def test_progress_is_told_and_may_cancel(avatar: Avatar, hum: np.ndarray, tmp_pa
     steps: list[tuple[str, int, int]] = []
     avatar.speak(hum, out=tmp_path / "v.mp4", progress=lambda *step: steps.append(step))
     assert steps[0] == ("speech", 0, 1) and steps[-1] == ("render", 26, 26)
-    (tmp_path / "v.mp4").unlink()
+    before = files_under(tmp_path)
 
     def cancel(stage: str, done: int, total: int) -> None:
         if done == 5:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        avatar.speak(hum, out=tmp_path / "v.mp4", progress=cancel)
-    assert not list(tmp_path.iterdir())
+        avatar.speak(hum, out=tmp_path / "other.mp4", progress=cancel)
+    assert files_under(tmp_path) == before
 
 
 def test_a_closed_performance_leaves_nothing(
@@ -118,7 +119,7 @@ def test_without_a_name_the_video_goes_to_the_temporary_folder(
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     video = avatar.speak(hum)
-    assert files_under(tmp_path) == {video.path}
+    assert files_under(tmp_path) == {video.path, receipt_path(video.path)}
 
 
 def test_motion_of_others_is_pulled_to_what_was_seen(

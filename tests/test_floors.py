@@ -16,7 +16,7 @@ BELOW: dict[str, set[str]] = {
     **{room: SHARED for room in GROUND},
     **{module: SHARED | GROUND | BUNDLE for module in BUNDLE},
     "render": SHARED | GROUND | BUNDLE,
-    "avatar": SHARED | GROUND | BUNDLE | {"render", "capture", "__init__"},
+    "avatar": SHARED | GROUND | BUNDLE | {"render", "capture", "metrics", "__init__"},
     **{room: SHARED | GROUND | BUNDLE | {"render", "capture", "metrics", "training"}
        for room in ("capture", "metrics", "training")},
 }  # fmt: skip

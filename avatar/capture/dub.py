@@ -6,7 +6,6 @@ where it is too short. Frames in which the face cannot be followed stay as they 
 
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
@@ -18,11 +17,13 @@ from ..errors import CaptureError
 from ..face.drawing import SIZE, draw
 from ..face.keypoints import LEFT_EYE, RIGHT_EYE
 from ..identity import Identity
+from ..metrics.inspection import inspection
+from ..metrics.lip_check import Mouth
 from ..render.engine import Engine
 from ..render.steps import Step, looking
 from ..render.video import Video, video_writer
 from ..speech.speech import Speech
-from ..speech.visemes import windows
+from ..speech.visemes import between, windows
 from ..timing import frame_count
 from .crop import Crop, check_crop, place_crop
 from .detect import Matter
@@ -35,6 +36,8 @@ FASTEST = 120
 """Films are read at their own rate up to this one, in frames a second."""
 BACKWARDS = 256_000_000
 """Bytes of film that are held to show them backwards."""
+SHOWN = 0.9
+"""Share of the new face from which on its lips are the new ones."""
 FADE = 2.0
 """Frames over which the new face comes and goes where the old one cannot be followed."""
 
@@ -86,14 +89,24 @@ def dub(
     total = frame_count(len(speech.sound), source.fps)
     shot = yield from _look(source, total, identity)
     size = (source.width, source.height)
+    inspect = inspection(source.fps, speech.sound, _mouth(shot, identity, speech, total), size)
     with video_writer(
-        out, source.fps, speech.sound, size=size, metadata=metadata, label=label
+        out, source.fps, speech.sound, size=size, metadata=metadata, label=label, inspect=inspect
     ) as writer:  # fmt: skip
         yield Step("render", 0, total)
         for frame in _frames(shot, identity, engine, speech.values, total):
             writer.write(frame)
             yield Step("render", writer.written, total, frame)
-    return Video(Path(out), writer.written, source.fps, speech)
+    return Video(Path(out), writer.written, source.fps, speech, writer.receipt)
+
+
+def _mouth(shot: _Shot, identity: Identity, speech: Speech, total: int) -> Mouth:
+    """Where the new mouth is in the film, and what it says there."""
+    length, crop = len(shot.share), shot.crop
+    turn = np.arange(total) % max(2 * length - 2, 1)
+    shown = shot.share[np.where(turn < length, turn, 2 * length - 2 - turn)] > SHOWN
+    place = (crop.x, crop.y, crop.scale)
+    return Mouth.of(identity, speech.track, fps=shot.source.fps, place=place, shown=shown)
 
 
 def _look(
@@ -138,28 +151,10 @@ def _frames(
                 for i, _, contour in batch
             ])  # fmt: skip
             moments = np.arange(done, done + len(batch))
-            pictures = engine(drawings, _heard(seen, moments, shot.source.fps, config.fps))
+            pictures = engine(drawings, between(seen, moments, shot.source.fps, config.fps))
             for (i, frame, _), picture in zip(batch, pictures, strict=True):
                 yield paster(frame, picture, shot.keypoints[i], float(shot.share[i]))
             done += len(batch)
-
-
-def _heard(
-    seen: np.ndarray, frames: np.ndarray, fps: Fraction, own: Fraction
-) -> np.ndarray:
-    """What the network hears in frames of a film of another rate: (n, window, k) float32.
-
-    Args:
-        seen: (T, window, k) at the identity's own rate.
-        frames: (n,) of the film.
-        fps: the film's rate.
-        own: the identity's.
-    """
-    at = np.clip((frames + 0.5) * float(own / fps) - 0.5, 0, len(seen) - 1)
-    before = np.floor(at).astype(int)
-    after = np.minimum(before + 1, len(seen) - 1)
-    share = (at - before)[:, None, None].astype(np.float32)
-    return np.ascontiguousarray(seen[before] * (1 - share) + seen[after] * share)
 
 
 def _outlined(

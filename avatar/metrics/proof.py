@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from ..face.clip import Clip
+from ..face.drawing import SIZE
 from ..face.keypoints import MOUTH
 from ..face.pose import project
 from ..identity import Identity
@@ -23,8 +24,10 @@ from ..render.stream import render_frames
 from ..render.video import LABEL, Video, video_writer
 from ..speech.speech import Speech
 from .image import Box
+from .inspection import inspection
+from .lip_check import Mouth
 from .lips import opening
-from .reader import LIPS, PointReader, point_reader
+from .reader import LIPS, PointReader, one_thread, point_reader
 
 MOTIONS = 4
 """Heads that say the sentence."""
@@ -98,8 +101,10 @@ def prove(
     frames = zip(*(_frames(identity, engine, panel, values) for panel in shown), strict=True)
     sheet = _Sheet(shown, len(values), float(fps), TALLEST * box[3], rest)
     found = np.empty((len(values), len(shown)))
+    size, place = (WIDTH, HEIGHT), (MARGIN, MARGIN, PANEL / SIZE)
+    inspect = inspection(fps, speech.sound, Mouth.of(identity, speech.track, place=place), size)
     with video_writer(
-        out, fps, speech.sound, size=(WIDTH, HEIGHT), metadata=_tags(identity)
+        out, fps, speech.sound, size=size, metadata=_tags(identity), inspect=inspect
     ) as writer:  # fmt: skip
         for i, pictures in enumerate(frames):
             found[i] = _openings(reader, pictures, box)
@@ -108,7 +113,7 @@ def prove(
     spoken = found[:, :MOTIONS]
     pairs = [np.abs(spoken[:, a] - spoken[:, b]) for a, b in combinations(range(MOTIONS), 2)]
     return Proof(
-        Video(Path(out), len(values), fps, speech),
+        Video(Path(out), len(values), fps, speech, writer.receipt),
         spread_px=float(np.mean(pairs)),
         silence_px=float(found[:, -1].mean()),
         rest_px=None if rest is None else float(rest.mean()),
@@ -137,15 +142,9 @@ def _frames(
 
 
 def _openings(reader: PointReader, pictures: tuple[np.ndarray, ...], box: Box) -> np.ndarray:
-    """(panels,) px, read by one thread: two would wait for the engine's, five times as long."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    """(panels,) px."""
+    with one_thread():
         return opening(np.stack([reader.read(picture, box) for picture in pictures]))
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _rest_openings(identity: Identity, panel: Panel, count: int) -> np.ndarray | None:

@@ -6,6 +6,8 @@ on takes it has never seen. On anybody else their figures may mean little.
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -114,22 +116,45 @@ class PointReader:
         Returns:
             (n, 2) float32 px on the frame, origin at its corner, pixel centres at .5.
         """
+        x, y, w, h = self.region.box(mouth_box)
+        return self.read_cut(crop(frame, (x, y, w, h))[None])[0] + np.float32((x, y))
+
+    def read_cut(self, pictures: np.ndarray) -> np.ndarray:
+        """Find the points in pictures of the region's box alone.
+
+        Args:
+            pictures: (B, h, w, 3) uint8 RGB.
+
+        Returns:
+            (B, n, 2) float32 px of these pictures, as they are given.
+        """
         import torch
 
         from ..nets.pixels import signed
 
-        x, y, w, h = self.region.box(mouth_box)
-        picture = np.ascontiguousarray(crop(frame, (x, y, w, h)))
-        width, height = self.region.size
+        (h, w), (width, height) = pictures.shape[1:3], self.region.size
         if (w, h) != (width, height):
-            picture = cv2.resize(picture, (width, height))
-        pixels = torch.from_numpy(picture).permute(2, 0, 1)[None]
+            pictures = np.stack([cv2.resize(picture, (width, height)) for picture in pictures])
+        pixels = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2)
         with torch.inference_mode():
-            points = self.network(signed(pixels))[0].numpy()
-        return (points * (w / width, h / height) + (x, y)).astype(np.float32)
+            points = self.network(signed(pixels)).numpy()
+        return (points * (w / width, h / height)).astype(np.float32)
 
 
 @lru_cache(maxsize=2)
 def point_reader(region: Region) -> PointReader:
     """The region's reader that comes with the package."""
     return PointReader(region)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Read in here with one thread: two would wait for the engine's, five times as long."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -2,8 +2,8 @@
 
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +16,7 @@ from ..files import replacing
 from ..media import Ffmpeg, input_arguments, running_ffmpeg
 from ..speech.speech import Speech
 from ..timing import SAMPLE_RATE, frame_count
+from .receipt import Receipt, receipt_path
 
 LABEL = "AI-generated"
 """What the visible label says."""
@@ -42,6 +43,8 @@ class Video:
     fps: Fraction
     speech: Speech | None = None
     """What is said in it, where that is known."""
+    receipt: Receipt | None = None
+    """What it was found to be when it was finished, where it was looked at."""
 
     @property
     def seconds(self) -> float:
@@ -57,6 +60,8 @@ class VideoWriter:
         """Frames that the sound needs."""
         self.written = 0
         """Frames so far."""
+        self.receipt: Receipt | None = None
+        """After the block, what the finished file was found to be."""
         self._ffmpeg = ffmpeg
         self._shape = (size[1], size[0], 3)
         self._label = _Label(size) if label else None
@@ -118,11 +123,13 @@ def video_writer(
     size: tuple[int, int] = (512, 512),
     metadata: Mapping[str, str] | None = None,
     label: bool = False,
+    inspect: Callable[[Path], Receipt] | None = None,
 ) -> Iterator[VideoWriter]:
     """Write an MP4 frame by frame.
 
     The file appears under its name when the block ends well; if it raises or its generator is
-    closed, nothing is left. Frames pass through a pipe, so memory does not grow with the length.
+    closed, nothing is left and an older file stays. Frames pass through a pipe, so memory does not
+    grow with the length.
 
     Args:
         path: where the MP4 goes; its folder must exist.
@@ -131,6 +138,8 @@ def video_writer(
         size: width and height of the frames in pixels, both even.
         metadata: container tags such as ``title`` and ``comment``.
         label: draw a small "AI-generated" into the lower left corner.
+        inspect: looks at the finished file before it takes its place; what it raises is raised.
+            Its receipt is kept beside the video: one is never there without the other.
 
     Raises:
         RenderError: if it cannot be written, or the frames are not as many as the sound needs.
@@ -138,13 +147,14 @@ def video_writer(
     path = Path(path)
     if not path.parent.is_dir():
         raise RenderError(f"The folder {path.parent} does not exist.")
-    if path.is_dir():
-        raise RenderError(f"{path} is a folder: give the video a name.")
+    if path.is_dir() or (beside := receipt_path(path)).is_dir():
+        raise RenderError(f"{path} or its receipt is a folder: give the video another name.")
     if not len(sound):
         raise RenderError("There is no sound to make a video of.")
     with (
         tempfile.TemporaryDirectory(prefix="avatar-") as scratch,
         replacing(path) as temporary,
+        replacing(beside) if inspect else nullcontext() as paper,
         running_ffmpeg(
             _arguments(temporary, Path(scratch) / "sound.f32", fps, sound, size, metadata or {}),
             stdin=subprocess.PIPE,
@@ -153,6 +163,9 @@ def video_writer(
         writer = VideoWriter(ffmpeg, frame_count(len(sound), fps), size, label)
         yield writer
         writer.finish()
+        if inspect:
+            writer.receipt = inspect(temporary)
+            writer.receipt.save(paper)
 
 
 def write_video(

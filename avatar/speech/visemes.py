@@ -234,6 +234,15 @@ def windows(
     return view.transpose(0, 2, 1)
 
 
+def between(values: np.ndarray, frames: np.ndarray, fps: Fraction, own: Fraction) -> np.ndarray:
+    """Features (T, ...) of ``own`` rows a second in frames (n,) of a film of ``fps``: (n, ...)."""
+    at = np.clip((frames + 0.5) * float(own / fps) - 0.5, 0, len(values) - 1)
+    before = np.floor(at).astype(int)
+    after = np.minimum(before + 1, len(values) - 1)
+    share = (at - before).astype(np.float32).reshape(-1, *(1,) * (values.ndim - 1))
+    return np.ascontiguousarray(values[before] * (1 - share) + values[after] * share)
+
+
 def strength_of(track: VisemeTrack, original: VisemeTrack) -> float:
     """How far a track was scaled from its original, for what can follow no other change.
 

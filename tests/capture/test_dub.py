@@ -17,6 +17,7 @@ from avatar.errors import CaptureError
 from avatar.face.keypoints import BROWS, EYES, MOUTH
 from avatar.render.video import Video
 from avatar.speech.speech import Speech
+from avatar.speech.visemes import between
 from avatar.timing import frame_count
 
 KEYPOINTS = truth()["keypoints"]
@@ -119,12 +120,10 @@ def test_a_short_film_is_shown_forth_and_back(mira: Avatar, tmp_path: Path):
 
 def test_the_sound_is_heard_when_it_is_said(mira: Avatar):
     """Whatever the rates, the window in a film's frame is the one of the same moment."""
-    from avatar.capture.dub import _heard
-
     ramp = np.tile(np.arange(50, dtype=np.float32)[:, None, None], (1, 6, 34))
-    same = _heard(ramp, np.arange(50), Fraction(25), Fraction(25))
+    same = between(ramp, np.arange(50), Fraction(25), Fraction(25))
     np.testing.assert_array_equal(same, ramp)
-    double = _heard(ramp, np.arange(100), Fraction(50), Fraction(25))[:, 0, 0]
+    double = between(ramp, np.arange(100), Fraction(50), Fraction(25))[:, 0, 0]
     seconds = (np.arange(100) + 0.5) / 50
     np.testing.assert_allclose(double[2:-2], seconds[2:-2] * 25 - 0.5, atol=1e-4)
 
