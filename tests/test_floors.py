@@ -18,7 +18,7 @@ BELOW: dict[str, set[str]] = {
     "render": SHARED | GROUND | BUNDLE,
     "avatar": SHARED | GROUND | BUNDLE | {"render", "capture", "metrics", "__init__"},
     **{room: SHARED | GROUND | BUNDLE | {"render", "capture", "metrics", "training"}
-       for room in ("capture", "metrics", "training")},
+       for room in ("capture", "metrics", "training", "baselines")},
 }  # fmt: skip
 """What each room may import beside itself; the other modules stand on top and may all."""
 
