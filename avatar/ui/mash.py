@@ -12,10 +12,8 @@ from ..face.drawing import draw_with_mouth
 from ..render.mashing import Frame, MashPictures, example, look, mash_pictures
 from . import proof
 from .backstage import Backstage
-from .status import MODEL, PRIVATE, facts, note, told
+from .status import LOOK, MODEL, PRIVATE, facts, note, told
 
-LOOK = {"concurrency_id": "look", "concurrency_limit": 1, "trigger_mode": "always_last"}
-"""Handlers that follow a slider: only where it is now matters."""
 READY = "Choose two frames, then press Mash."
 INTRODUCTION = """<p class="lead">In a recording, head and mouth move together. To learn that only
 the sound tells the mouth, the network is trained on <b>mashed</b> frames: lips, jaw and chin of one

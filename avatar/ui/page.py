@@ -18,23 +18,27 @@ from gradio.utils import get_upload_folder  # noqa: E402
 
 from .. import __version__  # noqa: E402
 from ..identity import Identity  # noqa: E402
-from . import mash, speak, studio  # noqa: E402
+from . import compare, mash, speak, studio  # noqa: E402
 from .backstage import Backstage  # noqa: E402
 from .controls import EXAMPLES  # noqa: E402
 from .request import MAX_CHARS, MAX_SECONDS, SOUND_MB  # noqa: E402
-from .theme import STYLE, Theme  # noqa: E402
+from .room import VIDEO_MB  # noqa: E402
+from .theme import STYLES, Theme  # noqa: E402
 from .workshop import open_workshop  # noqa: E402
 
 log = logging.getLogger(__name__)
 
-TABS = (("Speak", speak.build), ("Mash", mash.build), ("Your avatar", studio.build))
+TABS = (
+    ("Speak", speak.build), ("Mash", mash.build), ("Compare", compare.build),
+    ("Your avatar", studio.build),
+)  # fmt: skip
 """Name and builder of each tab."""
 QUEUE = 12
 """Jobs that may wait; whoever comes after is asked to come back later."""
 KEPT_S = 3600
 """Uploads and videos are deleted once they are this old."""
-UPLOAD, FILM_UPLOAD = f"{SOUND_MB}mb", "2gb"
-"""The largest upload: of sounds, and where avatars are made of films."""
+UPLOAD, FILM_UPLOAD = f"{VIDEO_MB}mb", "2gb"
+"""The largest upload: of videos to compare, and where avatars are made of films."""
 
 
 def build(backstage: Backstage | None = None) -> gr.Blocks:
@@ -63,7 +67,7 @@ def launch_options(backstage: Backstage) -> dict[str, Any]:
     shut = backstage.workshop.obstacle is not None
     return {
         "theme": Theme(),
-        "css_paths": [STYLE],
+        "css_paths": list(STYLES),
         "max_file_size": UPLOAD if shut else FILM_UPLOAD,
         "allowed_paths": [str(EXAMPLES)],
         "run_history": False,

@@ -1,4 +1,4 @@
-"""Whether this host has room to make people's own avatars."""
+"""Whether this host has room to make people's own avatars, and how much it takes in."""
 
 import os
 import shutil
@@ -8,6 +8,8 @@ MEMORY_GB = 6
 """What ``prepare`` and ``train`` want, with the page beside them and something to spare."""
 DISK_GB = 5
 """What a few films, their frames and a training take."""
+VIDEO_MB = 200
+"""The largest video to compare; films for avatars may be larger."""
 LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 """Where a container says how much of the machine's memory it may use."""
 ELSEWHERE = "On a machine of your own the same page does it: python -m avatar serve."

@@ -18,6 +18,11 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_pr
 MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
 """Every handler that uses the network: one at a time, or each would only slow the other down."""
 
+LOOK: dict[str, Any] = {
+    "concurrency_id": "look", "concurrency_limit": 1, "trigger_mode": "always_last"
+}  # fmt: skip
+"""Handlers that follow a slider: only where it is now matters."""
+
 
 def note(text: str) -> str:
     """A quiet line under the stage."""
@@ -37,6 +42,28 @@ def running(step: Update) -> str:
         f"{step.done} of {step.total}, about {left} s left</span>"
         f'<div class="bar"><i style="width:{100 * step.done / step.total:.1f}%"></i></div></div>'
     )
+
+
+def working(stage: str, done: int, total: int, seconds_left: float | None) -> str:
+    """The same for work of which only a share is known; a total of 0 where not even that is."""
+    told = escape(stage[:1].upper() + stage[1:])
+    if not total:
+        return (
+            f'<div class="status" role="status"><b>{told}</b> <span class="muted">…</span>'
+            '<div class="bar unknown"><i></i></div></div>'
+        )
+    percent = 100 * done / total
+    left = "" if seconds_left is None else f", {_about(seconds_left)}"
+    return (
+        f'<div class="status" role="status"><b>{told}</b> <span class="muted">{percent:.0f} %'
+        f'{left}</span><div class="bar"><i style="width:{percent:.1f}%"></i></div></div>'
+    )
+
+
+def _about(seconds: float) -> str:
+    if seconds < 90:
+        return f"about {max(round(seconds), 1)} s left"
+    return f"about {round(seconds / 60)} min left"
 
 
 def facts(items: dict[str, str]) -> str:

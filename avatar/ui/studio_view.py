@@ -11,7 +11,7 @@ from ..errors import AvatarError
 from ..identity import PREVIEW
 from .previews import picture
 from .project import Project
-from .status import note
+from .status import note, working
 from .workshop import MINUTES, Workshop
 
 AGREED = (
@@ -223,26 +223,10 @@ def status(state: dict[str, Any]) -> str:
     if stage not in DOING:
         problem = state.get("problem")
         return note(f"<b>{escape(problem)}</b>" if problem else IDLE[stage])
+    if state["stopping"]:
+        return working("stopping", 0, 0, None)
     doing = state["doing"] or DOING[stage]
-    told = "Stopping" if state["stopping"] else escape(doing[0].upper() + doing[1:])
-    if state["stopping"] or not state["total"]:
-        return (
-            f'<div class="status" role="status"><b>{told}</b> <span class="muted">…</span>'
-            '<div class="bar unknown"><i></i></div></div>'
-        )
-    percent = 100 * state["done"] / state["total"]
-    left = state["seconds_left"]
-    return (
-        f'<div class="status" role="status"><b>{told}</b> <span class="muted">{percent:.0f} %'
-        f"{'' if left is None else ', ' + _about(left)}</span>"
-        f'<div class="bar"><i style="width:{percent:.1f}%"></i></div></div>'
-    )
-
-
-def _about(seconds: float) -> str:
-    if seconds < 90:
-        return f"about {max(round(seconds), 1)} s left"
-    return f"about {round(seconds / 60)} min left"
+    return working(doing, state["done"], state["total"], state["seconds_left"])
 
 
 def report(state: dict[str, Any]) -> str:

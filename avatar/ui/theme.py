@@ -7,8 +7,8 @@ from pathlib import Path
 
 import gradio as gr
 
-STYLE = Path(__file__).with_name("style.css")
-"""The style sheet beside the theme."""
+STYLES = tuple(Path(__file__).with_name(name) for name in ("style.css", "compare.css"))
+"""The style sheets beside the theme."""
 
 LIPS = gr.themes.Color(
     c50="#fdf5f3", c100="#fae7e3", c200="#f4d0c8", c300="#eab0a4", c400="#dc8878",

@@ -25,7 +25,7 @@ def test_the_public_endpoints_and_no_other(backstage):
     public = {d["api_name"] for d in dependencies if d["api_visibility"] == "public"}
     assert public == {
         "speak", "voices", "clips", "frame", "mash", "prove",
-        "prepare", "progress", "train", "stop", "try", "package", "forget",
+        "prepare", "progress", "train", "stop", "try", "package", "forget", "compare",
     }  # fmt: skip
 
 

@@ -134,4 +134,4 @@ def test_a_host_without_room_says_so_and_takes_small_files_alone(tmp_path):
     assert "speak" in public and not public & {"prepare", "train", "package", "try"}
     texts = [str(c["props"].get("value")) for c in config["components"]]
     assert any("There is no &lt;room&gt; here." in text for text in texts)
-    assert launch_options(backstage)["max_file_size"] == "50mb"
+    assert launch_options(backstage)["max_file_size"] == "200mb"
