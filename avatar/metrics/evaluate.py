@@ -117,14 +117,19 @@ def control_rows(
     values, silence = (
         subject.features.of(speech.sound, capture.fps, speech.phones), subject.features.silence
     )  # fmt: skip
-    changes: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    return {
+        name: score(subject, take, change(values), speech.source)
+        for name, change in controls(silence).items()
+    }
+
+
+def controls(silence: np.ndarray) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+    """What turns features (T, k), of which silence is (k,), into those of lips that cannot be
+    right."""
+    return {
         "shuffled": shuffled,
         f"shifted +{LATE}": lambda values: delayed(values, LATE, silence),
         "frozen": lambda values: np.tile(silence, (len(values), 1)),
-    }
-    return {
-        name: score(subject, take, change(values), speech.source)
-        for name, change in changes.items()
     }
 
 
