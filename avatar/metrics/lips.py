@@ -2,8 +2,13 @@
 
 import numpy as np
 
-from ..face.keypoints import INNER_LIP_BOTTOM, INNER_LIP_TOP, LEFT_EYE, MOUTH, RIGHT_EYE
+from ..capture.crop import EYES_APART
+from ..capture.face_track import FaceTrack
+from ..capture.fit import EYES_APART as EYES_APART_M
+from ..face.keypoints import INNER_LIP_BOTTOM, INNER_LIP_TOP, LEFT_EYE, MOUTH, NOSE, RIGHT_EYE
 
+PX = EYES_APART / EYES_APART_M
+"""Px of a 512 px canvas on which the eyes are 98 px apart, to a metre of a ``FaceTrack``."""
 MAX_LAG = 10
 """Frames either way in which the offset is looked for."""
 LEAST_PAIRS = 8
@@ -58,6 +63,31 @@ def offset_frames(rendered: np.ndarray, true: np.ndarray, max_lag: int = MAX_LAG
         if score > best_score + 1e-9:
             best, best_score = lag, score
     return best
+
+
+def best_lag(late: np.ndarray, of: np.ndarray, max_lag: int = MAX_LAG) -> tuple[int, float] | None:
+    """The offset of ``offset_frames``, and the correlation there; None where that has none."""
+    lag = offset_frames(late, of, max_lag)
+    return None if lag is None else (lag, correlation(*_pairs(late, of, lag)))
+
+
+def mouth_points(track: FaceTrack) -> np.ndarray:
+    """Mouth of a face with the head's pose taken away, as if it were always seen from the front.
+
+    Returns:
+        (T, 20, 2) px of a 512 canvas on which the eyes are 98 px apart, x right, y down, from the
+        middle of the nose, which carries the detector's trembling.
+    """
+    points = track.canonical[:, list(MOUTH)] - track.canonical[:, list(NOSE)].mean(1, keepdims=True)
+    return points[..., [0, 2]] * np.float32([PX, -PX])
+
+
+def dlip(a: FaceTrack, b: FaceTrack) -> np.ndarray:
+    """Lip distance of two tracks on one clock, heads' poses taken away: (T,) px of 512.
+
+    Divided by ``track.interocular * PX`` it is in distances of the outer eye corners.
+    """
+    return lip_distance(mouth_points(a), mouth_points(b))
 
 
 def _pairs(rendered: np.ndarray, true: np.ndarray, lag: int) -> tuple[np.ndarray, np.ndarray]:
