@@ -18,7 +18,7 @@ METRICS = (
     ("blinks", "Blinks", "a minute", "", "motion"),
 )
 """key, name, unit, better, group."""
-CONTROLS = ("reference, itself", "shuffled sound", "shifted +5", "frozen mouth")
+CONTROLS = ("shuffled sound", "shifted +5", "frozen mouth")
 NO_WEIGHTS = "n/a: weights not found (lpips)"
 FRAMES, FPS = 50, 25
 
@@ -35,7 +35,7 @@ def make_videos(folder: Path, *names: str) -> list[Path]:
 def make_report(folder: Path, candidates: list[str], reference: str | None = "true.mp4") -> Path:
     """Write the folder, with keys that no reader knows yet."""
     (folder / "plots").mkdir(parents=True)
-    kinds = [*([(reference, "reference")] if reference else []),
+    kinds = [*([(f"{reference}, itself", "reference")] if reference else []),
              *((name, "candidate") for name in candidates),
              *((name, "control") for name in CONTROLS)]  # fmt: skip
     comparison = {
@@ -76,7 +76,9 @@ def _row(name: str, kind: str, n: int) -> dict:
     if kind == "reference":
         values["psnr"], notes["psnr"] = None, "It is what the others are held against."
     best = ["psnr", "dlip_px"] if kind == "candidate" and n == 1 else []
-    return {"name": name, "kind": kind, "values": values, "notes": notes, "best": best}
+    beaten_by = {"lse_d": ["shuffled sound"]} if n == 2 else {}
+    return {"name": name, "kind": kind, "values": values, "notes": notes, "best": best,
+            "beaten_by": beaten_by}  # fmt: skip
 
 
 PROGRAM = """

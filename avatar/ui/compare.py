@@ -202,7 +202,7 @@ def _show(p: Parts, report: Report | None) -> dict[Any, Any]:
     if report is None:
         return {p.body: gr.update(visible=False)}
     about = ABOUT_EXAMPLE if report.folder == EXAMPLE / "report" else ABOUT_RESULT
-    rows, metrics = list(report.videos), list(report.curves)
+    rows, metrics = [(report.names[row], row) for row in report.videos], list(report.curves)
     file = {name: report.folder / name for name in
             ("comparison.json", "table.csv", "table.md", "side_by_side.mp4")}  # fmt: skip
     links = [str(path) if path.is_file() else None for path in file.values()]
@@ -215,8 +215,8 @@ def _show(p: Parts, report: Report | None) -> dict[Any, Any]:
         ),
         p.plot: plot(report, next(iter(metrics), "")),
         p.frame: gr.update(maximum=max(report.frames - 1, 1), value=report.frames // 2),
-        p.left: gr.update(choices=rows, value=rows[0]),
-        p.right: gr.update(choices=rows, value=rows[min(1, len(rows) - 1)]),
+        p.left: gr.update(choices=rows, value=rows[0][1]),
+        p.right: gr.update(choices=rows, value=rows[min(1, len(rows) - 1)][1]),
         p.video: links[3],
         **dict(zip((p.json, p.csv, p.markdown, p.mp4), links, strict=True)),
     }

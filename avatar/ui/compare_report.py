@@ -62,6 +62,15 @@ class Report:
         """Frames a second of everything that is given frame by frame."""
         return parse_fps(self.comparison["fps"])
 
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """What people read for each row."""
+        true = self.comparison.get("reference")
+        return {
+            row["name"]: true if true and row["kind"] == "reference" else row["name"]
+            for row in self.comparison["rows"]
+        }
+
     @property
     def frames(self) -> int:
         """How many frames were compared."""

@@ -42,7 +42,7 @@ def table(report: Report) -> str:
     return (
         f"{_warnings(report.comparison.get('warnings', []))}"
         '<div class="measured" tabindex="0" role="region" aria-label="What was measured"><table>'
-        f"{_head(rows)}{bodies}</table></div>"
+        f"{_head(rows, report.names)}{bodies}</table></div>"
     )
 
 
@@ -51,18 +51,18 @@ def _warnings(warnings: Iterable[str]) -> str:
     return f'<ul class="warnings">{items}</ul>' if items else ""
 
 
-def _head(rows: list[dict[str, Any]]) -> str:
+def _head(rows: list[dict[str, Any]], names: dict[str, str]) -> str:
     kinds = "".join(
         f'<th class="kind {kind}" colspan="{len(list(members))}" scope="colgroup">'
         f"{KINDS.get(kind, kind)}</th>"
         for kind, members in groupby(rows, key=lambda row: row["kind"])
     )
-    names = "".join(
-        f'<th class="{_place(rows, n)}" scope="col" title="{escape(row["name"])}">'
-        f"<span>{escape(row['name'])}</span></th>"
+    columns = "".join(
+        f'<th class="{_place(rows, n)}" scope="col" title="{escape(names[row["name"]])}">'
+        f"<span>{escape(names[row['name']])}</span></th>"
         for n, row in enumerate(rows)
     )
-    return f"<thead><tr><td></td>{kinds}</tr><tr><td></td>{names}</tr></thead>"
+    return f"<thead><tr><td></td>{kinds}</tr><tr><td></td>{columns}</tr></thead>"
 
 
 def _place(rows: list[dict[str, Any]], n: int) -> str:
@@ -82,13 +82,13 @@ def _metric(metric: dict[str, Any], rows: list[dict[str, Any]]) -> str:
         f"<details><summary>{escape(metric['name'])} "
         f'<small>{unit} <abbr title="{means}">{arrow}</abbr></small></summary></details>'
     )
-    texts = numbers(values, signed=better == "zero")
+    texts = numbers(values, better == "zero", metric.get("digits"))
     reasons = [row.get("notes", {}).get(key, "") for row in rows]
     if not any(texts) and len(set(reasons)) == 1:
         cells = f'<td class="missing" colspan="{len(rows)}">{escape(reasons[0] or "n/a")}</td>'
     else:
         cells = "".join(
-            _cell(text, reason, key in row.get("best", ()), _place(rows, n))
+            _cell(text, reason, key, row, _place(rows, n))
             for n, (row, text, reason) in enumerate(zip(rows, texts, reasons, strict=True))
         )
     return (
@@ -98,10 +98,13 @@ def _metric(metric: dict[str, Any], rows: list[dict[str, Any]]) -> str:
     )
 
 
-def _cell(text: str, reason: str, best: bool, place: str) -> str:
+def _cell(text: str, reason: str, key: str, row: dict[str, Any], place: str) -> str:
     if not text:
         return f'<td class="{place} missing" title="{escape(reason)}">n/a</td>'
-    if best:
+    if better := row.get("beaten_by", {}).get(key):
+        title = f"{', '.join(better)}: better, though it is made to be worse"
+        return f'<td class="{place}" title="{escape(title)}">{text}&nbsp;‡</td>'
+    if key in row.get("best", ()):
         return f'<td class="{place} best" title="the best"><b>{text}</b></td>'
     return f'<td class="{place}">{text}</td>'
 
@@ -116,9 +119,14 @@ def _recipe(metric: dict[str, Any], rows: list[dict[str, Any]]) -> str:
     margins = metric.get("margins") or {}
     known = {name: value for name, value in margins.items() if value is not None}
     if known:
-        texts = numbers(known.values(), signed=True)
+        texts = numbers(known.values(), True, metric.get("digits"))
         told = (f"{escape(n)} {text}" for n, text in zip(known, texts, strict=True))
         parts.append(f"<b>From the controls:</b> {', '.join(told)}")
+    for row in rows:
+        if better := row.get("beaten_by", {}).get(key):
+            parts.append(
+                f"<b>‡ {escape(row['name'])}:</b> {escape(', '.join(better))} score better"
+            )
     by_reason: dict[str, list[str]] = {}
     for row in rows:
         if row["values"].get(key) is None and (reason := row.get("notes", {}).get(key)):
@@ -127,13 +135,22 @@ def _recipe(metric: dict[str, Any], rows: list[dict[str, Any]]) -> str:
     return "".join(f"<p>{part}</p>" for part in parts if part)
 
 
-def numbers(values: Iterable[float | None], signed: bool = False) -> list[str]:
-    """Numbers of one kind with as many digits as are worth reading; empty where there is none."""
+def numbers(
+    values: Iterable[float | None], signed: bool = False, digits: int | None = None
+) -> list[str]:
+    """Numbers of one kind as text; empty where there is none.
+
+    Args:
+        values: the numbers.
+        signed: with a plus before those above 0.
+        digits: after the point; None: as many as are worth reading.
+    """
     values = [v if v is not None and isfinite(v) else None for v in values]
     known = [v for v in values if v is not None]
-    largest, steps = max(map(abs, known), default=0), ((1, 3), (100, 2), (1000, 1))
-    digits = next((digits for most, digits in steps if largest <= most), 0)
-    digits = 0 if all(v == round(v) for v in known) else digits
+    if digits is None:
+        largest, steps = max(map(abs, known), default=0), ((1, 3), (100, 2), (1000, 1))
+        digits = next((digits for most, digits in steps if largest <= most), 0)
+        digits = 0 if all(v == round(v) for v in known) else digits
     sign = "+" if signed else ""
     return ["" if v is None else _minus(f"{v:{sign}.{digits}f}") for v in values]
 
@@ -159,7 +176,7 @@ def plot(report: Report, key: str) -> str:
     for name, curve in curves.items():
         kind = shades.get(name, "control")
         paths.append(f'<path class="{kind}" d="{_path(curve, report.frames, low, high)}"/>')
-        label = escape(name) if kind != "control" else "the controls"
+        label = escape(report.names[name]) if kind != "control" else "the controls"
         legend[f'<span><i class="{kind}"></i>{label}</span>'] = None
     paths.reverse()  # the controls lie beneath
     ticks, seconds = _ticks(low, high), float(report.frames / report.fps)

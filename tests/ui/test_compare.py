@@ -20,6 +20,8 @@ from avatar.ui.compare_request import Comparison
 from avatar.ui.compare_view import numbers, plot, table
 
 NAMES = ("true.mp4", "one.mp4", "two.mp4")
+TRUE = "true.mp4, itself"
+"""Its row."""
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,7 @@ def test_a_comparison_gives_numbers_files_and_a_report(verb, videos, uploads):
     first, *_, last = Handlers().compare(true, [one, two])
     assert first[:2] == (None, None)
     info, files, status, report = last
-    assert [row["name"] for row in info["rows"]][:3] == list(NAMES)
+    assert [row["name"] for row in info["rows"]][1:3] == list(NAMES[1:])
     assert {Path(f).name for f in files} >= {
         "comparison.json", "table.csv", "table.md", "frames.csv", "side_by_side.mp4", "psnr.png"
     }  # fmt: skip
@@ -143,9 +145,11 @@ def test_the_table_says_what_is_best_missing_and_worthless(report):
     assert '<td class="candidate first best" title="the best"><b>35.27</b></td>' in html
     assert "A warning &amp; more." in html and "Grey, because:" in html
     assert html.count('class="metric grey" title="It cannot tell the frozen mouth apart."') == 1
-    assert '<td class="missing" colspan="7">n/a: weights not found (lpips)</td>' in html
+    assert '<td class="missing" colspan="6">n/a: weights not found (lpips)</td>' in html
     assert 'title="It is what the others are held against.">n/a</td>' in html
     assert "shuffled sound +1.50, shifted +5 −2.25" in html
+    assert 'title="shuffled sound: better, though it is made to be worse">7.25&nbsp;‡' in html
+    assert "<span>true.mp4</span>" in html and report.names[TRUE] == "true.mp4"
     assert all(f'<abbr title="{t}' in html for t in ("higher", "lower", "best at zero"))
 
 
@@ -174,7 +178,7 @@ def test_numbers(values, texts):
 
 def test_a_curve_has_gaps_and_few_points(report):
     html = plot(report, "psnr")
-    assert html.count("<path") - html.count("tick") == 6  # the reference has none
+    assert html.count("<path") - html.count("tick") == 5  # the reference has none
     first = report.curves["psnr"]["one.mp4"]
     assert np.isnan(first[7]) and len(first) == 50
     candidate = html.split('class="c1" d="')[1].split('"')[0]
@@ -187,12 +191,12 @@ def test_a_curve_has_gaps_and_few_points(report):
 
 def test_pictures_are_of_the_frame_and_of_one_size(report):
     handlers = Handlers()
-    left, right = handlers.pictures(report, 10, "true.mp4", "two.mp4")
+    left, right = handlers.pictures(report, 10, TRUE, "two.mp4")
     assert left.shape == right.shape == (160, 160, 3)
     assert left.mean() - right.mean() > 20  # the second is darker
-    later, _ = handlers.pictures(report, 40, "true.mp4", "one.mp4")
+    later, _ = handlers.pictures(report, 40, TRUE, "one.mp4")
     assert np.abs(later.astype(int) - left).max() > 20
-    beyond, _ = handlers.pictures(report, 4000, "true.mp4", "one.mp4")
+    beyond, _ = handlers.pictures(report, 4000, TRUE, "one.mp4")
     assert beyond.shape == left.shape
     with pytest.raises(gr.Error, match="no video"):
         handlers.pictures(report, 0, "../x", "one.mp4")
