@@ -8,10 +8,11 @@ import json
 import logging
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from . import cli_capture, cli_training
+from . import cli_capture, cli_compare, cli_training
 from .cli_common import ProgressBars, add_identity, check_folder, verb
 from .errors import AvatarError
 from .files import replacing
@@ -45,10 +46,12 @@ def build_parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
     _add_speak(verbs)
     _add_serve(verbs)
+    _add_votes(verbs)
     _add_mash(verbs)
     _add_stretch(verbs)
     cli_capture.add_verbs(verbs)
     cli_training.add_verbs(verbs)
+    cli_compare.add_verbs(verbs)
     _add_benchmark(verbs)
     return parser
 
@@ -98,6 +101,7 @@ def _speak(options: argparse.Namespace) -> dict[str, Any]:
     if options.visemes:
         video.speech.track.save(options.visemes)
     print(f"{video.path}: {video.seconds:.2f} s, {video.frames} frames")
+    print(video.receipt.line)
     return {
         "path": str(video.path),
         "seconds": video.seconds,
@@ -105,6 +109,7 @@ def _speak(options: argparse.Namespace) -> dict[str, Any]:
         "fps": str(video.fps),
         "identity": avatar.identity.name,
         "visemes_from": video.speech.source,
+        "receipt": asdict(video.receipt),
     }
 
 
@@ -114,13 +119,32 @@ def _add_serve(verbs: Any) -> None:
     parser.add_argument("--port", type=int, default=7860, help="port to listen on")
     parser.add_argument("--no-training", dest="training", action="store_false",
                         help="nobody may make an avatar of their own here")  # fmt: skip
+    parser.add_argument("--blind", type=Path, metavar="FOLDER",
+                        help="at /blind, let people vote on renders without knowing whose they "
+                        "are: a subfolder a method, the same file names in each")  # fmt: skip
 
 
 def _serve(options: argparse.Namespace) -> dict[str, Any]:
     from .ui.page import serve
 
-    serve(options.host, options.port, training=options.training)
+    serve(options.host, options.port, training=options.training, vote_on=options.blind)
     return {"host": options.host, "port": options.port}
+
+
+def _add_votes(verbs: Any) -> None:
+    parser = verb(verbs, "votes", _votes, "Count the votes of serve --blind.")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="what was voted on")
+
+
+def _votes(options: argparse.Namespace) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from .ui.votes import Poll, tally
+
+    scores = tally(Poll(options.folder).votes())
+    for score in scores:
+        print(score)
+    return {"scores": [asdict(score) for score in scores]}
 
 
 def _add_mash(verbs: Any) -> None:

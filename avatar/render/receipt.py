@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import RenderError
 
+SUFFIX = ".receipt.json"
 CLOSED, OPEN, NO_SILENCE, NOT_READ = "closed", "open", "none in it", "not read"
 """What the lips do in silence."""
 
@@ -81,7 +82,7 @@ class Receipt:
 
 def receipt_path(video: str | Path) -> Path:
     """Where the receipt of a video is."""
-    return Path(video).with_suffix(".receipt.json")
+    return Path(video).with_suffix(SUFFIX)
 
 
 def _signed(milliseconds: float) -> str:

@@ -16,6 +16,7 @@ from ..errors import AvatarError
 from ..identity import Identity, list_identities, load_identity
 from ..metrics.proof import Proof, prove
 from ..render.engine import make_engine
+from ..render.receipt import Receipt, receipt_path
 from ..speech.audio import save_wav
 from ..speech.speech import Speech
 from . import previews
@@ -132,13 +133,15 @@ class Backstage:
                 motion = yield from self.motion(request.film, request.identity)
                 request = replace(request, clip=motion.clip)
             yield from self._render(avatar, speech, request, folder)
+            video = folder / _video_name(avatar.identity.name)
             files = _save_files(speech, folder, avatar.identity.name, not request.audio)
+            files["receipt"] = receipt_path(video)
+            receipt = Receipt.load(files["receipt"])  # a borrowed GPU is in another process
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        video = folder / _video_name(avatar.identity.name)
         took_s = time.monotonic() - start
-        yield Result(video, speech, len(speech.track), files, first_frame_s, took_s)
+        yield Result(video, speech, len(speech.track), files, receipt, first_frame_s, took_s)
 
     def prove(self, request: Request, folder: Path) -> Iterator[Update | Proof]:
         """Show one sentence over four head motions, and silence; the last thing is the proof.

@@ -62,6 +62,7 @@ class Parts:
     files: gr.File
     downloads: gr.Row
     mp4: gr.DownloadButton
+    receipt: gr.DownloadButton
     json: gr.DownloadButton
     csv: gr.DownloadButton
     wav: gr.DownloadButton
@@ -88,6 +89,7 @@ def stage(backstage: Backstage) -> dict[str, Any]:
     status = gr.HTML(note(IDLE), label="Status")
     with gr.Row(visible=False, elem_classes="downloads") as downloads:
         mp4 = gr.DownloadButton("Download video", size="md", elem_classes="first")
+        receipt = gr.DownloadButton("Sync receipt", size="md")
         json = gr.DownloadButton("Visemes JSON", size="md")
         csv = gr.DownloadButton("Visemes CSV", size="md")
         wav = gr.DownloadButton("Voice WAV", size="md")
@@ -95,7 +97,8 @@ def stage(backstage: Backstage) -> dict[str, Any]:
     files = gr.File(label="Files", file_count="multiple", visible=False)
     return {
         "preview": preview, "video": video, "status": status, "downloads": downloads,
-        "mp4": mp4, "json": json, "csv": csv, "wav": wav, "info": info, "files": files,
+        "mp4": mp4, "receipt": receipt, "json": json, "csv": csv, "wav": wav, "info": info,
+        "files": files,
     }  # fmt: skip
 
 

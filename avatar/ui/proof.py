@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from ..metrics.proof import Proof
+from ..render.receipt import receipt_path
 from .backstage import PROOF_CHARS, Backstage
 from .request import Request
 from .status import MODEL, PRIVATE, facts, note, running, told
@@ -43,13 +45,15 @@ def build(backstage: Backstage, identity: gr.Radio) -> None:
                 container=False, elem_classes="video",
             )  # fmt: skip
         status = gr.HTML("", label="Status")
-        download = gr.DownloadButton("Download video", visible=False)
+        with gr.Row(visible=False, elem_classes="downloads") as downloads:
+            download = gr.DownloadButton("Download video")
+            paper = gr.DownloadButton("Sync receipt")
         info = gr.JSON(label="Figures", visible=False)
     idle = (gr.update(interactive=True), gr.update(interactive=False))
     busy = idle[::-1]
     gone = gr.update(visible=False)
     go.click(
-        lambda: (*busy, gr.update(visible=True), gone), None, [go, cancel, screen, download],
+        lambda: (*busy, gr.update(visible=True), gone), None, [go, cancel, screen, downloads],
         **PRIVATE,
     )  # fmt: skip
     run = go.click(
@@ -57,8 +61,8 @@ def build(backstage: Backstage, identity: gr.Radio) -> None:
         show_progress="hidden", **MODEL,
     )  # fmt: skip
     run.success(
-        lambda path: (*idle, gr.update(value=path, visible=True)), video, [go, cancel, download],
-        **PRIVATE,
+        lambda path: (*idle, gr.update(visible=True), path, str(receipt_path(path))), video,
+        [go, cancel, downloads, download, paper], **PRIVATE,
     )  # fmt: skip
     run.failure(lambda: (*idle, gone, ""), None, [go, cancel, screen, status], **PRIVATE)
     cancel.click(
@@ -88,7 +92,8 @@ class Prover:
             identity: who speaks.
 
         Returns:
-            The video; its figures in pixels; the newest picture; status as HTML.
+            The video; its figures in pixels, with its sync receipt; the newest picture; status as
+            HTML.
         """
         folder = Path(get_upload_folder()) / f"avatar-{secrets.token_hex(8)}"
         preview: str | None = None
@@ -109,6 +114,7 @@ def _figures(proof: Proof) -> dict[str, Any]:
         "silence_opening_px": round(proof.silence_px, 2),
         "rest_opening_px": None if proof.rest_px is None else round(proof.rest_px, 2),
         "reader_error_px": round(proof.reader_px, 2),
+        "receipt": asdict(proof.video.receipt),
     }
 
 
@@ -119,4 +125,5 @@ def _proven(proof: Proof) -> str:
     }
     if proof.rest_px is not None:
         rows["open at rest"] = f"{proof.rest_px:.1f} px"
-    return facts(rows | {"error of the reader": f"{proof.reader_px:.1f} px"})
+    rows["error of the reader"] = f"{proof.reader_px:.1f} px"
+    return facts(rows, proof.video.receipt)

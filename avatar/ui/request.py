@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..errors import AvatarError, SoundError, TextError, VoiceError
 from ..face.clip import Clip
+from ..render.receipt import Receipt
 from ..speech import tts
 from ..speech.speech import Speech
 
@@ -71,7 +72,9 @@ class Result:
     speech: Speech
     frames: int
     files: dict[str, Path]
-    """"json" and "csv": the mouth's movements; "wav": the voice, for texts."""
+    """"json" and "csv": the mouth's movements; "wav": the voice, for texts; "receipt": what the
+    video was found to be."""
+    receipt: Receipt
     first_frame_s: float
     """From the start to the first picture."""
     took_s: float

@@ -11,6 +11,8 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 
+from ..render.receipt import SUFFIX as RECEIPT
+from ..render.receipt import Receipt
 from ..speech import tts
 from . import studio_view
 from .backstage import Backstage
@@ -78,8 +80,9 @@ class Handlers:
                 words are put into the film itself, which has to show the same person.
 
         Returns:
-            The video; facts about it; the files beside it (mouth shapes as JSON and CSV, the
-            voice as WAV); the newest picture; status and timeline as HTML.
+            The video; facts about it, with its sync receipt; the files beside it (mouth shapes as
+            JSON and CSV, the voice as WAV, the receipt as JSON); the newest picture; status and
+            timeline as HTML.
         """
         audio, text = (None, text) if side == "text" else (audio, "" if side == "audio" else text)
         folder = Path(get_upload_folder()) / f"avatar-{secrets.token_hex(8)}"
@@ -200,20 +203,23 @@ def _finished(result: Result, request: Request, backstage: Backstage, preview: s
         "film": request.film and Path(request.film).name,
         "voice": None if request.audio else request.voice,
         "labelled": request.label,
+        "receipt": asdict(result.receipt),
     }
     if request.film and request.film_use == "dub":
         info |= {"fps": None, "frames": None}  # they are the film's
     files = [str(path) for path in result.files.values()]
-    return str(result.video), info, files, preview, _facts(info), timeline(speech.track)
+    status = _facts(info, result.receipt)
+    return str(result.video), info, files, preview, status, timeline(speech.track)
 
 
-def _facts(info: dict[str, Any]) -> str:
-    return facts({
+def _facts(info: dict[str, Any], receipt: Receipt) -> str:
+    rows = {
         "length": f"{info['seconds']:.1f} s",
         "made in": f"{info['took_seconds']:.1f} s",
         "real time": f"{info['times_real_time']:.1f}×",
         "lips timed by": info["visemes_from"],
-    })  # fmt: skip
+    }
+    return facts(rows, receipt)
 
 
 def _connect(p: Parts, handlers: Handlers, tab: gr.Tab) -> None:
@@ -238,7 +244,8 @@ def _connect(p: Parts, handlers: Handlers, tab: gr.Tab) -> None:
     )
     run.success(
         lambda video, files: (*idle, gr.update(visible=True), *_links(video, files)),
-        [p.video, p.files], [*buttons, p.downloads, p.mp4, p.json, p.csv, p.wav], **PRIVATE,
+        [p.video, p.files],
+        [*buttons, p.downloads, p.mp4, p.receipt, p.json, p.csv, p.wav], **PRIVATE,
     )  # fmt: skip
     run.failure(
         lambda identity: (*idle, at_rest(identity), note(IDLE)),
@@ -283,7 +290,8 @@ SHOW_STAGE = """() => {
 
 def _links(video: str, files: list[str]) -> tuple:
     """Download buttons for a finished job; without a WAV there is no button for it."""
-    by_kind = {Path(path).suffix[1:]: path for path in files}
-    return video, by_kind["json"], by_kind["csv"], gr.update(
+    by_kind = {path.rpartition(".")[2]: path for path in files if not path.endswith(RECEIPT)}
+    receipt = next(path for path in files if path.endswith(RECEIPT))
+    return video, receipt, by_kind["json"], by_kind["csv"], gr.update(
         value=by_kind.get("wav"), visible="wav" in by_kind
     )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from ..errors import AvatarError
+from ..render.receipt import OPEN, Receipt
 from .request import Update
 
 log = logging.getLogger(__name__)
@@ -66,10 +67,17 @@ def _about(seconds: float) -> str:
     return f"about {round(seconds / 60)} min left"
 
 
-def facts(items: dict[str, str]) -> str:
-    """What a finished job is worth telling: names and values."""
+def facts(items: dict[str, str], receipt: Receipt | None = None) -> str:
+    """What a finished job is worth telling: names, values, and what its video was found to be."""
     rows = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in items.items())
-    return f'<div class="status" role="status"><dl class="facts">{rows}</dl></div>'
+    line = "" if receipt is None else _receipt(receipt)
+    return f'<div class="status" role="status"><dl class="facts">{rows}</dl>{line}</div>'
+
+
+def _receipt(receipt: Receipt) -> str:
+    """One line with a light: green, amber where the lips are open in silence, grey if unknown."""
+    light = "open" if receipt.silence == OPEN else "unknown" if receipt.why else "good"
+    return f'<p class="receipt {light}">{escape(receipt.line)}</p>'
 
 
 @contextmanager

@@ -1,11 +1,13 @@
 """The handlers, called as plain functions."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import gradio as gr
 import pytest
 
+from avatar.render.receipt import Receipt
 from avatar.speech import tts
 from avatar.speech.audio import load_sound
 from avatar.speech.visemes import VisemeTrack
@@ -29,6 +31,9 @@ def test_a_text_gives_pictures_then_the_video_and_its_files(handlers):
     assert info["labelled"] and info["voice"] == "en-us" and info["clip"]
     assert json.dumps(info) and Path(preview).exists()
     assert "real time" in status and "<svg" in timeline
+    receipt = Receipt.load(files[-1])
+    assert json.loads(json.dumps(asdict(receipt))) == json.loads(json.dumps(info["receipt"]))
+    assert receipt.passed and receipt.frames == info["frames"] and receipt.line in status
     tracks = [VisemeTrack.load(path) for path in files[:2]]
     assert len(tracks[0]) == len(tracks[1]) == info["frames"]
     assert len(load_sound(files[2])) == pytest.approx(info["seconds"] * 16_000, abs=640)
@@ -40,7 +45,7 @@ def test_a_recording_has_no_wav_of_its_own(handlers, tmp_path):
     path = tmp_path / "a.wav"
     save_wav(path, tts_sound())
     *_, last = handlers.speak(audio=str(path), label=False)
-    assert [Path(f).suffix for f in last[2]] == [".json", ".csv"]
+    assert [Path(f).suffix for f in last[2]] == [".json", ".csv", ".json"]
     assert last[1]["voice"] is None and not last[1]["labelled"]
 
 
