@@ -137,14 +137,12 @@ def _add_votes(verbs: Any) -> None:
 
 
 def _votes(options: argparse.Namespace) -> dict[str, Any]:
-    from dataclasses import asdict
-
     from .ui.votes import Poll, tally
 
     scores = tally(Poll(options.folder).votes())
     for score in scores:
         print(score)
-    return {"scores": [asdict(score) for score in scores]}
+    return {"scores": [vars(score) for score in scores]}
 
 
 def _add_mash(verbs: Any) -> None:

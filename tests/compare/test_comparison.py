@@ -1,0 +1,127 @@
+"""Videos with known faults: the figures must say so."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from faulty import blurred, noisy
+from films import MIRA, film
+
+from avatar.cli import main
+from avatar.compare.comparison import Comparison, compare
+from avatar.compare.controls import FROZEN, SHIFTED, SHUFFLED
+from avatar.compare.metric import METRICS
+from avatar.errors import MetricError
+
+
+def value(comparison: Comparison, name: str, key: str) -> float | None:
+    row = next(row for row in comparison.rows if row.name.startswith(name))
+    return row.figures.values[key]
+
+
+@pytest.fixture(scope="module")
+def shifted(said, late) -> Comparison:
+    return compare([said, *(late(frames) for frames in (-3, -1, 1, 3))])
+
+
+@pytest.mark.parametrize("frames", [-3, -1, 1, 3])
+def test_a_known_shift_is_found(shifted: Comparison, frames: int) -> None:
+    for key in ("picture_offset", "mouth_sync_offset"):
+        own = value(shifted, "said.mp4", key)
+        found = value(shifted, f"late{frames}.mp4", key)
+        assert abs(found - own - frames) <= (0 if key == "picture_offset" else 1), key
+
+
+def test_the_reference_is_perfect_beside_itself(shifted: Comparison) -> None:
+    own = shifted.rows[0]
+    assert own.kind == "reference" and own.figures.values["psnr"] == 60
+    assert own.figures.values["dlip_px"] == 0 and own.figures.values["picture_offset"] == 0
+    assert own.figures.values["ssim"] == pytest.approx(1)
+
+
+def test_controls_are_told_and_the_blind_are_grey(shifted: Comparison) -> None:
+    names = [row.name for row in shifted.rows if row.kind == "control"]
+    assert names == [SHUFFLED, SHIFTED, FROZEN]
+    for key in ("dlip_px", "opening_correlation", "mouth_psnr", "mouth_sync"):
+        assert shifted.verdicts[key].telling, shifted.verdicts[key].why
+    assert value(shifted, FROZEN, "opening_correlation") is None or (
+        value(shifted, FROZEN, "opening_correlation") < 0.6
+    )
+    assert value(shifted, SHIFTED, "picture_offset") == 5
+    assert all(set(row.figures.values) == {m.key for m in METRICS} for row in shifted.rows)
+
+
+def test_noise_and_blur_show_where_they_should(said: Path, tmp_path: Path) -> None:
+    videos = [
+        said, noisy(said, tmp_path / "noisy.mp4", 20), blurred(said, tmp_path / "blurred.mp4", 2),
+        blurred(said, tmp_path / "softer.mp4", 4),
+    ]  # fmt: skip
+    found = compare(videos)
+    noise = {n: value(found, n, "noise") for n in ("said", "noisy", "blurred")}
+    sharp = {n: value(found, n, "sharpness") for n in ("said", "noisy", "blurred", "softer")}
+    assert noise["noisy"] > 3 * noise["said"] and noise["blurred"] <= noise["said"] * 1.1
+    assert sharp["softer"] < sharp["blurred"] < 0.8 * sharp["said"] < sharp["noisy"] * 1.2
+    for key in ("psnr", "mouth_psnr", "ssim", "mouth_ssim"):
+        assert value(found, "softer", key) < value(found, "blurred", key)
+    for name in ("noisy", "blurred"):
+        assert abs(value(found, name, "picture_offset")) <= 1
+
+
+def test_a_report_has_everything(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    short = film(tmp_path / "short.mp4", "-t", "3")
+    report, scores = tmp_path / "report", tmp_path / "scores.json"
+    arguments = ["compare", str(MIRA), str(short), "--report", str(report), "--json", str(scores)]
+    assert main(arguments) == 0
+    told = json.loads(scores.read_text())
+    assert told == json.loads((report / "comparison.json").read_text())
+    assert [row["kind"] for row in told["rows"]] == ["reference", "candidate", *["control"] * 3]
+    for row in told["rows"]:
+        for key, number in row["values"].items():
+            assert number is not None or row["notes"][key], (row["name"], key)
+    assert "### Lips against the sound" in capsys.readouterr().out
+    with (report / "frames.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    assert {line["row"] for line in lines} == {row["name"] for row in told["rows"]}
+    assert len(lines) == 5 * 38 and float(lines[0]["psnr"]) == 60
+    assert (report / "plots" / "psnr.png").stat().st_size > 10_000
+    from avatar.capture.source import open_video
+
+    film_of_both = open_video(report / "side_by_side.mp4")
+    assert (film_of_both.width, film_of_both.height) == (720, 396) and film_of_both.has_sound
+    assert {path.name for path in tmp_path.iterdir()} == {"short.mp4", "report", "scores.json"}
+
+
+def test_one_video_alone_without_a_face_or_sound(tmp_path: Path) -> None:
+    plain = film(tmp_path / "plain.mp4", "-t", "2", "-an", "-vf", "drawbox=t=fill:c=green")
+    found = compare([plain])
+    assert found.reference is None and found.rows[0].kind == "candidate"
+    assert value(found, "plain", "psnr") is None and value(found, "plain", "mouth_sync") is None
+    assert value(found, "plain", "noise") is not None
+    told = " ".join(found.warnings)
+    assert "No face" in told and "no sound" in told and "frozen mouth" in told
+
+
+def test_two_seconds_give_what_they_can(tmp_path: Path) -> None:
+    short = film(tmp_path / "short.mp4", "-t", "2")
+    found = compare([short, short])
+    assert value(found, "short.mp4 (2)", "psnr") == 60
+    assert "2.4 s" in " ".join(found.rows[1].figures.notes.values()) or not any(
+        row.figures.values["lse_d"] for row in found.rows
+    )
+
+
+def test_cancelling_leaves_nothing(tmp_path: Path) -> None:
+    class Enough(Exception):
+        pass
+
+    def stop(stage: str, done: int, total: int) -> None:
+        if stage == "side by side" and done > 3:
+            raise Enough
+
+    report = tmp_path / "report"
+    with pytest.raises(Enough):
+        compare([MIRA], report=report, progress=stop)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(MetricError, match="does not exist"):
+        compare([MIRA], report=tmp_path / "no" / "report")
