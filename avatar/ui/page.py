@@ -18,12 +18,13 @@ from gradio.utils import get_upload_folder  # noqa: E402
 
 from .. import __version__  # noqa: E402
 from ..identity import Identity  # noqa: E402
-from . import compare, mash, speak, studio  # noqa: E402
+from . import blind, compare, mash, speak, studio  # noqa: E402
 from .backstage import Backstage  # noqa: E402
 from .controls import EXAMPLES  # noqa: E402
 from .request import MAX_CHARS, MAX_SECONDS, SOUND_MB  # noqa: E402
 from .room import VIDEO_MB  # noqa: E402
 from .theme import STYLES, Theme  # noqa: E402
+from .votes import Poll  # noqa: E402
 from .workshop import open_workshop  # noqa: E402
 
 log = logging.getLogger(__name__)
@@ -41,11 +42,12 @@ UPLOAD, FILM_UPLOAD = f"{VIDEO_MB}mb", "2gb"
 """The largest upload: of videos to compare, and where avatars are made of films."""
 
 
-def build(backstage: Backstage | None = None) -> gr.Blocks:
+def build(backstage: Backstage | None = None, ballots: blind.Stage | None = None) -> gr.Blocks:
     """Lay out the page.
 
     Args:
         backstage: who can be rendered; by default all identities that are found here.
+        ballots: videos that people vote on at ``/blind``, if any.
     """
     backstage = backstage or Backstage()
     with gr.Blocks(
@@ -57,8 +59,10 @@ def build(backstage: Backstage | None = None) -> gr.Blocks:
                 with gr.Tab(name) as tab:
                     build_tab(backstage, tab)
         gr.HTML(_colophon(backstage.identity()), padding=False)
+    if ballots is not None:
+        blind.build(demo, ballots)
     demo.queue(max_size=QUEUE)
-    demo.backstage = backstage
+    demo.backstage, demo.ballots = backstage, ballots
     return demo
 
 
@@ -85,6 +89,7 @@ def serve(
     training: bool = True,
     gpu: Callable[[Callable], Callable] | None = None,
     demo: gr.Blocks | None = None,
+    vote_on: Path | None = None,
 ) -> None:
     """Start the page and stay until it is stopped.
 
@@ -95,8 +100,10 @@ def serve(
         training: whether visitors may make avatars of their own.
         gpu: see ``Backstage``.
         demo: a page that is built already.
+        vote_on: a folder as ``votes.Poll`` wants it, whose renders people vote on at ``/blind``.
     """
-    demo = demo or build(Backstage(gpu, open_workshop(training)))
+    poll = Poll(vote_on) if vote_on else None
+    demo = demo or build(Backstage(gpu, open_workshop(training)), poll and blind.Stage(poll))
     _sweep(Path(get_upload_folder()))
     backstage = demo.backstage
     threading.Thread(target=_warm_up, args=(backstage,), daemon=True).start()
@@ -105,6 +112,8 @@ def serve(
     finally:
         backstage.worker.stop()
         backstage.workshop.close()
+        if demo.ballots:
+            demo.ballots.close()
 
 
 def _sweep(folder: Path) -> None:
