@@ -23,9 +23,11 @@ def as_markdown(
     """A table for each group of metrics, and what is to be known to read them."""
     parts = []
     for group, title in GROUPS.items():
-        shown = [metric for metric in metrics if metric.group == group]
-        parts.append(f"### {title}\n\n{_table(shown, verdicts, rows)}")
-        parts += _remarks(shown, verdicts, rows)
+        those = [metric for metric in metrics if metric.group == group]
+        known = [m for m in those if any(row.figures.values.get(m.key) is not None for row in rows)]
+        if known:
+            parts.append(f"### {title}\n\n{_table(known, verdicts, rows)}")
+        parts += _remarks(those, verdicts, rows)
     parts.append(
         "**Bold**: the best of several candidates. (Brackets): this metric cannot tell the "
         "controls apart on this material, so it says little here. ‡: a control that ought to be "

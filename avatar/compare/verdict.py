@@ -70,7 +70,7 @@ def mark(metrics: Sequence[Metric], rows: Sequence[Row]) -> None:
             if value is None:
                 continue
             worse = [metric.worse_by(value, other) for other in known.values()]
-            if len(known) > 1 and max(worse) <= 0:
+            if len(known) > 1 and max(worse) < 0.5 * 10**-metric.digits:  # as far as is shown
                 row.best.append(metric.key)
             better = [
                 control.name
