@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from ..errors import MetricError
@@ -62,8 +63,8 @@ def main() -> None:
         digest = convert(arguments.model, arguments.out)
     except MetricError as error:
         sys.exit(str(error))
-    except OSError as error:
-        sys.exit(f"'{arguments.out}' cannot be written: {error.strerror}.")
+    except (OSError, SafetensorError) as error:
+        sys.exit(f"'{arguments.out}' cannot be written: {error}.")
     known = "the public file" if digest == PUBLIC_SHA256 else "not the public file, but of its form"
     print(f"{arguments.model} (SHA-256 {digest}, {known}) is now {arguments.out}.")
 

@@ -1,5 +1,4 @@
 import pickle
-import subprocess
 import sys
 from collections.abc import Iterator
 from fractions import Fraction
@@ -16,7 +15,8 @@ from safetensors import safe_open
 from avatar.capture.face_track import FaceTrack
 from avatar.errors import MetricError
 from avatar.metrics import syncnet
-from avatar.metrics.convert_syncnet import convert
+from avatar.metrics.convert_syncnet import convert, main
+from avatar.metrics.mfcc import mfcc
 from avatar.metrics.syncnet import (
     SyncNetScorer,
     crop_face,
@@ -121,12 +121,24 @@ def test_a_long_enough_clip_is_scored_and_a_short_or_silent_one_is_not(
         scorer.score(lips, np.zeros(48000, np.float32))
 
 
-def test_sound_windows_begin_with_their_frames(scorer: SyncNetScorer) -> None:
-    """A sound that begins 3 frames later gives the same rows 3 earlier, but for its onset."""
-    sound = speech(1.5)
-    whole, later = scorer._hear(sound), scorer._hear(sound[3 * 640 :])
-    assert len(whole) == (4 * 37 + 1 - 20) // 4 + 1
-    np.testing.assert_allclose(later[1:], whole[4:], rtol=1e-3, atol=1e-4)
+def test_windows_are_cut_as_in_the_public_code(scorer: SyncNetScorer) -> None:
+    """SyncNetInstance.evaluate: frames i..i + 4 beside columns 4 i..4 i + 19."""
+    random = np.random.default_rng(0)
+    frames, keypoints = random.integers(0, 256, (8, 512, 512, 3), np.uint8), truth()["keypoints"]
+    sound, network = speech(0.5), scorer.network.cpu()
+    boxes = list(face_boxes(keypoints[:8]))
+    crops = [reference_crop(frame, *box) for frame, box in zip(frames, boxes, strict=True)]
+    im = np.transpose(np.expand_dims(np.stack(crops, axis=3), axis=0), (0, 3, 4, 1, 2))
+    imtv, cct = torch.from_numpy(im.astype(float)).float(), torch.from_numpy(mfcc(sound)).float()
+    with torch.inference_mode():
+        pieces = torch.cat([imtv[:, :, i : i + 5] for i in range(4)])
+        lips = network.netfclip(network.netcnnlip(pieces).flatten(1)).numpy()
+        columns = torch.stack([cct[None, :, 4 * i : 4 * i + 20] for i in range(8)])
+        heard = network.sound(columns).numpy()
+    scorer.network.to(scorer.device)
+    found = scorer.lips(frames, track_of(keypoints[:8]))
+    np.testing.assert_allclose(found, lips, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(scorer._hear(sound), heard, rtol=1e-3, atol=1e-4)
 
 
 def test_batches_change_nothing(scorer: SyncNetScorer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,18 +224,23 @@ def test_conversion_keeps_every_number(folder: Path) -> None:
         assert all(torch.equal(file.get_tensor(key), before[key]) for key in before)
 
 
-def test_conversion_from_the_command_line(folder: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "avatar.metrics.convert_syncnet"]
-    done = subprocess.run(
-        [*command, str(folder / "syncnet_v2.model"), str(tmp_path / "out.safetensors")],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert "SHA-256" in done.stdout and "not the public file" in done.stdout
-    failed = subprocess.run(
-        [*command, str(tmp_path / "none"), str(tmp_path / "out2")], capture_output=True, text=True
-    )
-    assert failed.returncode == 1 and failed.stderr.count("\n") == 1
-    assert "robots.ox.ac.uk" in failed.stderr
+def test_conversion_from_the_command_line(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def run(model: Path, out: Path) -> None:
+        monkeypatch.setattr(sys, "argv", ["convert_syncnet", str(model), str(out)])
+        main()
+
+    run(folder / "syncnet_v2.model", tmp_path / "out.safetensors")
+    told = capsys.readouterr().out
+    assert "SHA-256" in told and "not the public file" in told
+    with pytest.raises(
+        SystemExit, match=r"does not exist; it can be had from .*robots\.ox\.ac\.uk"
+    ):
+        run(tmp_path / "none", tmp_path / "out2")
+    with pytest.raises(SystemExit, match=r"cannot be written: .*No such file"):
+        run(folder / "syncnet_v2.model", tmp_path / "no" / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["out.safetensors"]
 
 
 class Trap:
