@@ -11,7 +11,6 @@ from ..errors import MetricError
 from ..metrics import lips, motion
 from ..metrics.mouth_sync import FPS, MouthSync
 from ..metrics.syncnet import NOT_FOUND, SyncNetScorer
-from ..speech.prosody import frame_levels
 from .figures import Figures
 from .footage import Footage
 
@@ -20,8 +19,6 @@ SYNCNET = ("lse_d", "lse_c", "sync_distance_at_0", "sync_offset")
 EMBEDDED = ("mouth_sync", "mouth_sync_offset")
 LOUDNESS = ("loudness_correlation", "loudness_lag")
 MOTION = ("pose_range", "jerk", "blinks")
-DEPTH_DB = 40.0
-"""What is quieter than the loudest frame by more is not told apart."""
 PARTS = 4
 
 
@@ -84,9 +81,7 @@ def _sound(found: Figures, footage: Footage) -> None:
         seen = np.arange(footage.frames) / float(footage.fps) * float(FPS)
         curve = score.per_frame[np.minimum(np.int64(seen), len(score.per_frame) - 1)]
         found.series["mouth_sync"] = curve
-    level = frame_levels(footage.sound, FPS)[: len(track)]
-    opening = lips.opening(lips.mouth_points(track))
-    fit = lips.best_lag(opening, np.maximum(level, level.max() - DEPTH_DB))
+    fit = lips.loudness_lag(track, footage.sound)
     why = "silence, a mouth that stands still, or too short"
     found.put("loudness_correlation", fit and fit[1], why)
     found.put("loudness_lag", fit and fit[0], why)
@@ -101,7 +96,7 @@ def _syncnet(found: Figures, footage: Footage, syncnet: SyncNetScorer | None) ->
     frames = footage.on_clock(FPS).pictures((track.width, track.height))
     try:
         with closing(frames):
-            score = syncnet.score(syncnet.lips(frames, track), footage.sound)
+            score = syncnet.score(frames, track, footage.sound)
     except MetricError as error:
         found.miss(SYNCNET, str(error))
         return

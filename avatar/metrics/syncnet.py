@@ -97,6 +97,24 @@ class SyncNetScorer:
             ) from error
         self.network.eval().requires_grad_(False).to(self.device)
 
+    def score(self, frames: Iterable[np.ndarray], track: FaceTrack, sound: np.ndarray) -> SyncScore:
+        """Compare the lips of a film with a sound that begins with it.
+
+        Args:
+            frames: (H, W, 3) uint8 RGB each, 25 a second.
+            track: the face in them.
+            sound: (N,) float32 in [-1, 1], mono, 16 kHz.
+
+        Raises:
+            MetricError: if there is less than 2.4 s of both, or the sound is silent; a film that is
+                refused is not looked at.
+        """
+        if not sound.any():
+            raise MetricError("The sound is silent, so SyncNet has nothing to compare lips with.")
+        heard = self._hear(sound)
+        counted_windows(len(track) - FRAMES + 1, len(heard))
+        return sync_score(self.lips(frames, track), heard)
+
     @torch.inference_mode()
     def lips(self, frames: Iterable[np.ndarray], track: FaceTrack) -> np.ndarray:
         """What the network sees of a film, read frame by frame.
@@ -119,20 +137,6 @@ class SyncNetScorer:
         if len(batch) >= FRAMES:
             found.append(self._look(batch))
         return np.concatenate(found)
-
-    def score(self, lips: np.ndarray, sound: np.ndarray) -> SyncScore:
-        """Compare lips with a sound that begins with them.
-
-        Args:
-            lips: (n, 1024), of ``lips``.
-            sound: (N,) float32 in [-1, 1], mono, 16 kHz.
-
-        Raises:
-            MetricError: if there is less than 2.4 s of both, or the sound is silent.
-        """
-        if not sound.any():
-            raise MetricError("The sound is silent, so SyncNet has nothing to compare lips with.")
-        return sync_score(lips, self._hear(sound))
 
     def _look(self, crops: list[np.ndarray]) -> np.ndarray:
         film = torch.from_numpy(np.stack(crops)).to(self.device)  # (T, 224, 224, 3)
@@ -158,13 +162,7 @@ def sync_score(lips: np.ndarray, sound: np.ndarray) -> SyncScore:
     Raises:
         MetricError: if they are of less than 2.4 s.
     """
-    windows = min(len(lips), len(sound))
-    counted = np.arange(MAX_SHIFT, windows - MAX_SHIFT)
-    if len(counted) < FEWEST:
-        seconds = (windows + FRAMES) / float(FPS)
-        raise MetricError(
-            f"SyncNet needs {SHORTEST} s of picture and sound together; this has {seconds:.2f} s."
-        )
+    counted = counted_windows(len(lips), len(sound))
     # Lips that are late by k frames show at i what was heard at i - k.
     distances = np.stack(
         [
@@ -180,6 +178,22 @@ def sync_score(lips: np.ndarray, sound: np.ndarray) -> SyncScore:
         offset_frames=best - MAX_SHIFT, distance_at_0=float(means[MAX_SHIFT]),
         frames=len(counted), distances=distances,
     )  # fmt: skip
+
+
+def counted_windows(lips: int, sound: int) -> np.ndarray:
+    """Of so many windows each, the numbers of those that have a sound at every shift.
+
+    Raises:
+        MetricError: if they are of less than 2.4 s.
+    """
+    windows = min(lips, sound)
+    counted = np.arange(MAX_SHIFT, windows - MAX_SHIFT)
+    if len(counted) < FEWEST:
+        seconds = (windows + FRAMES) / float(FPS)
+        raise MetricError(
+            f"SyncNet needs {SHORTEST} s of picture and sound together; this has {seconds:.2f} s."
+        )
+    return counted
 
 
 def face_boxes(keypoints: np.ndarray) -> Iterator[tuple[float, float, float]]:

@@ -107,18 +107,32 @@ def test_clips_are_refused_that_are_too_short() -> None:
             sync_score(a, b)
 
 
-def test_a_long_enough_clip_is_scored_and_a_short_or_silent_one_is_not(
-    scorer: SyncNetScorer,
-) -> None:
-    lips = np.random.default_rng(0).normal(size=(56, 1024)).astype(np.float32)
-    score = scorer.score(lips, speech(2.4))
+def test_a_film_is_scored(scorer: SyncNetScorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scorer, "_look", lambda crops: np.ones((len(crops) - 4, 1024), np.float32))
+    frames = (np.zeros((64, 64, 3), np.uint8) for _ in range(60))
+    score = scorer.score(frames, track_of(truth()["keypoints"][:60] / 8), speech(2.4))
     assert score.frames == 25 and score.distances.shape == (25, 31)
-    with pytest.raises(MetricError, match=r"this has 2\.00 s"):
-        scorer.score(lips, speech(2))
-    with pytest.raises(MetricError, match=r"this has 0\.20 s"):
-        scorer.score(lips, speech(0.1))
-    with pytest.raises(MetricError, match="silent"):
-        scorer.score(lips, np.zeros(48000, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("frames", "sound", "why"),
+    [
+        (60, speech(2), r"this has 2\.00 s"),
+        (58, speech(3), r"this has 2\.36 s"),
+        (50, speech(3), r"this has 2\.04 s"),
+        (60, speech(0.1), r"this has 0\.20 s"),
+        (60, np.zeros(48000, np.float32), "silent"),
+    ],
+)
+def test_short_and_silent_films_are_refused_before_they_are_looked_at(
+    scorer: SyncNetScorer, frames: int, sound: np.ndarray, why: str
+) -> None:
+    with pytest.raises(MetricError, match=why):
+        scorer.score(
+            iter(lambda: pytest.fail("looked at"), None),
+            track_of(truth()["keypoints"][:frames]),
+            sound,
+        )
 
 
 def test_windows_are_cut_as_in_the_public_code(scorer: SyncNetScorer) -> None:
