@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,7 +13,7 @@ from ..face.drawing import DrawingStyle, draw_mouth_box, draw_with_mouth
 from ..nets.oracle import Oracle
 from ..nets.pixels import to_bytes, unit
 from . import views as choose
-from .image import ImageScore, crop
+from .image import ImageScore, crop, sharpness
 
 Draw = Callable[[Tensor, Tensor], Tensor]
 """Drawings of head and magnified mouth, (1, 1, 512, 512) in [0, 1] each, to the head
@@ -30,7 +29,7 @@ class OracleScore:
     """dB in the mouth box."""
     mouth_ssim: float
     sharpness: float
-    """Mean gradient of the mouth box over that of the truth: below 1 is blurrier."""
+    """Of the mouth box, over that of the truth: below 1 is blurrier."""
 
 
 @torch.inference_mode()
@@ -53,7 +52,7 @@ def score_oracle(oracle: Draw, capture: Capture) -> OracleScore:
             drawn = crop(drawn, box)
         true = crop(picture, box)
         score.add(drawn, true)
-        ratios.append(_gradient(drawn) / _gradient(true))
+        ratios.append(sharpness(drawn) / sharpness(true))
     return OracleScore(score.frames, score.psnr, score.ssim, float(np.mean(ratios)))
 
 
@@ -71,11 +70,3 @@ def shrunk_mouth(oracle: Oracle) -> Draw:
         return F.interpolate(mouth, (height, width), mode="area")
 
     return draw
-
-
-def _gradient(picture: np.ndarray) -> float:
-    """Mean length of the brightness gradient, on the 0..255 scale; a pixel's noise is left out."""
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    smooth = cv2.GaussianBlur(grey, (0, 0), 1.0)
-    across, down = cv2.Sobel(smooth, -1, 1, 0), cv2.Sobel(smooth, -1, 0, 1)
-    return float(np.hypot(across, down).mean())

@@ -219,8 +219,9 @@ def _oracles(data: dict[str, Any]) -> str:
     alone = f" The head alone was trained for {steps:,} steps." if steps else ""
     return f"""## The oracle, mouth first or not (Fig. 3)
 
-The mouth box of held-out frames, drawn from their keypoints; sharpness is the mean gradient over
-that of the truth.{alone} `python -m avatar ablate CAPTURE oracle_whole --run RUN`
+The mouth box of held-out frames, drawn from their keypoints; sharpness (root mean square
+of the Laplacian after 1 px of smoothing) is over that of the truth.{alone}
+`python -m avatar ablate CAPTURE oracle_whole --run RUN`
 
 {table(("oracle", *keys), rows)}"""
 
