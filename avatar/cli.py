@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from . import cli_capture, cli_compare, cli_training
+from . import cli_capture, cli_compare, cli_table, cli_training
 from .cli_common import ProgressBars, add_identity, check_folder, verb
 from .errors import AvatarError
 from .files import replacing
@@ -52,6 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     cli_capture.add_verbs(verbs)
     cli_training.add_verbs(verbs)
     cli_compare.add_verbs(verbs)
+    cli_table.add_verbs(verbs)
     _add_benchmark(verbs)
     return parser
 

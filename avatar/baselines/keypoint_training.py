@@ -82,4 +82,3 @@ class MouthPointsTrainer(Trainer):
             drawings = [draw_with_mouth(lips, *parts[1:]) for lips in (parts[0], found)]
             rows.append(cv2.resize(np.vstack(drawings), (SIZE // 2, SIZE)))
         return cv2.cvtColor(np.hstack(rows), cv2.COLOR_GRAY2RGB)
-

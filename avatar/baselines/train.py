@@ -54,9 +54,7 @@ def train_baselines(capture: Capture, run: Path, arms: Path, out: Path) -> list[
     )
     facts = ("frames", "steps", "seconds")
     return [
-        store.save(
-            out, name, weights, capture.subject, config, {key: said[key] for key in facts}
-        )
+        store.save(out, name, weights, capture.subject, config, {key: said[key] for key in facts})
         for name, weights, config, said in parts
     ]
 

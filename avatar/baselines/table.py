@@ -1,0 +1,241 @@
+"""The paper's Table 1, made anew on a held-out take: our renderer beside what it is compared with.
+
+    python -m avatar table CAPTURE --out DIR
+
+All rows get the take's sound, aligned with its transcript, and its head motion; what else one sees
+is said in its row. Each film is made twice: once against the clock into an MP4, once to be compared
+with the true frames before any encoder has touched it.
+"""
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ..capture.layout import Capture, Take
+from ..errors import AvatarError
+from ..hub import Progress
+from ..identity import Identity, IdentityConfig
+from ..metrics import views as choose
+from ..metrics.evaluate import Evaluation, check_rate, controls, listen, score_pictures
+from ..metrics.subject import Subject
+from ..metrics.syncnet import SyncNetScorer
+from ..render.video import write_video
+from ..speech.speech import Speech
+from ..timing import SAMPLE_RATE
+from .cutting import FrozenMouth, NearestViseme, TrainFrames
+from .held import held
+from .method import Method, Rendered
+from .pix2pix import NvpPix2Pix
+from .speed import frames_per_second
+from .store import Baselines
+from .sync import Sync, measure_sync
+from .wav2lip import WAV2LIP, Wav2LipRow
+
+OURS, BASELINE, CONTROL, TRUTH = "ours", "baseline", "control", "truth"
+SHOWN = 4
+"""Frames on the contact sheet."""
+FILMS = "films"
+"""Folder of the films in the table's."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; what is None could not be measured, and ``missing`` says why."""
+
+    name: str
+    kind: str
+    """"ours", "baseline", "control" or "truth"."""
+    sees: str = ""
+    """What it is given of the take beside its sound."""
+    engine: str | None = None
+    """What its network runs on."""
+    network_fps: float | None = None
+    """Frames a second of the network alone, at batch 1."""
+    fps: float | None = None
+    """Frames a second from what is said to the MP4."""
+    scores: Evaluation | None = None
+    sync: Sync | None = None
+    film: str | None = None
+    """In the table's folder."""
+    missing: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """What was measured of a take."""
+
+    identity: str
+    capture: str
+    take: str
+    frames: int
+    """Of the take; ``scores.frames`` of them have true pictures."""
+    source: str
+    """Where what is said comes from: "aligned" or "recognized"."""
+    listening_s: float
+    """Seconds it took to find that out, once for all rows."""
+    training: dict[str, dict]
+    """What the baselines were trained with, by network."""
+    rows: list[Row]
+    shown: dict[str, list[np.ndarray]]
+    """By row: pictures (512, 512, 3) uint8 RGB of a few frames whose mouths differ most."""
+    box: tuple[int, int, int, int]
+    """Of the mouth."""
+
+
+def make_table(
+    identity: Identity,
+    capture: Capture,
+    take_name: str,
+    baselines: Baselines,
+    out: Path,
+    *,
+    wav2lip: str | None = None,
+    syncnet: SyncNetScorer | None = None,
+    engine: str = "auto",
+    progress: Progress | None = None,
+) -> Table:
+    """Measure every method on a take; writes their films into ``out``.
+
+    Args:
+        identity: ours.
+        capture: what the baselines were trained on; the take is of it.
+        take_name: a held-out take.
+        baselines: trained networks.
+        out: folder, made if need be.
+        wav2lip: weights of Wav2Lip, a file or a Hub repository; None: its row is empty.
+        syncnet: gives LSE-C and LSE-D.
+        engine: what renders, see ``make_engine``.
+        progress: called as (stage, done, total).
+
+    Raises:
+        CaptureError: if the take is unknown, has no frame, or the capture another frame rate.
+        AvatarError: if the take was trained on, or the baselines are of another capture.
+    """
+    check_rate(identity, capture)
+    take = capture.take(take_name)
+    _check(take, baselines)
+    (out / FILMS).mkdir(parents=True, exist_ok=True)
+    started = time.perf_counter()
+    speech = listen(take, use_transcript=True)
+    listening = time.perf_counter() - started
+    methods = list(_methods(identity, capture, baselines, engine))
+    guest = _wav2lip(wav2lip)
+    rows = [guest] if isinstance(guest, Row) else []
+    methods += [] if isinstance(guest, Row) else [(BASELINE, guest)]
+    stand = _Stand(take, speech, out, syncnet, _frames_to_show(take))
+    networks = {m.name: m.one_frame(take, speech) for _, m in methods}
+    speeds = frames_per_second({name: each for name, each in networks.items() if each})
+    rows.append(stand.truth())
+    for number, (kind, method) in enumerate(methods):
+        if progress:
+            progress("table", number, len(methods))
+        rows.append(stand.row(kind, method, speeds.get(method.name)))
+    rows.sort(key=lambda row: (TRUTH, OURS, BASELINE, CONTROL).index(row.kind))
+    return Table(
+        identity.name, capture.subject, take.name, stand.length, speech.source, listening,
+        baselines.facts, rows, stand.shown, capture.mouth_box,
+    )  # fmt: skip
+
+
+@dataclass
+class _Stand:
+    """Where methods are measured, one after the other."""
+
+    take: Take
+    speech: Speech
+    out: Path
+    syncnet: SyncNetScorer | None
+    at: list[int]
+    """Frames that are shown."""
+    shown: dict[str, list[np.ndarray]] = field(default_factory=dict)
+
+    def __post_init__(self):
+        self.length = min(len(self.take.pose), len(self.speech.track.values))
+        samples = self.length * SAMPLE_RATE / self.take.capture.fps
+        self.sound = self.speech.sound[: int(samples)]
+
+    def row(self, kind: str, method: Method, network_fps: float | None) -> Row:
+        """Measure a method."""
+        started = time.perf_counter()
+        film = self._film(method.name, method.frames(self.take, self.speech))
+        seconds = time.perf_counter() - started
+        pictures = self._kept(method.name, method.frames(self.take, self.speech))
+        return Row(
+            method.name, kind, method.sees, method.engine, network_fps, self.length / seconds,
+            score_pictures(pictures, self.take, self.speech.source), self._sync(film),
+            str(film.relative_to(self.out)),
+        )  # fmt: skip
+
+    def truth(self) -> Row:
+        """The film itself: each true frame is held until the next."""
+        frames = held(self.take.rendered, self.length, self.take.head_over_background)
+        film = self._film(TRUTH, self._kept(TRUTH, frames))
+        return Row(TRUTH, TRUTH, sync=self._sync(film), film=str(film.relative_to(self.out)))
+
+    def _film(self, name: str, frames: Iterable[np.ndarray]) -> Path:
+        words = "".join(c if c.isalnum() else " " for c in name).split()
+        film = self.out / FILMS / f"{'_'.join(words).lower()}.mp4"
+        write_video(film, frames, self.take.capture.fps, self.sound)
+        return film
+
+    def _sync(self, film: Path) -> Sync:
+        return measure_sync(film, self.take, self.sound, self.syncnet)
+
+    def _kept(self, name: str, pictures: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Pass pictures on, and keep those that are shown."""
+        kept = self.shown.setdefault(name, [])
+        for frame, picture in enumerate(pictures):
+            if frame in self.at:
+                kept.append(picture)
+            yield picture
+
+
+def _check(take: Take, baselines: Baselines) -> None:
+    capture = take.capture
+    if not take.held_out:
+        raise AvatarError(
+            f"The take {take.name} was trained on: the table is made of a take named 'test...'."
+        )
+    if baselines.subject != capture.subject:
+        raise AvatarError(
+            f"The baselines were trained on {baselines.subject}, not on {capture.subject}: train "
+            "some with 'python -m avatar.baselines.train' and name their folder with --baselines."
+        )
+
+
+def _methods(
+    identity: Identity, capture: Capture, baselines: Baselines, engine: str
+) -> Iterator[tuple[str, Method]]:
+    """Everything that can always be measured: (kind, method)."""
+    ours = Subject.of(identity, engine)
+    yield OURS, Rendered(f"{identity.name} (ours)", ours)
+    config = IdentityConfig("same budget", network=baselines.ours.config)
+    equal = Identity(config, baselines.ours, {}, None)
+    yield OURS, Rendered("ours, budget of NVP + Pix2Pix", Subject.of(equal, engine))
+    yield BASELINE, NvpPix2Pix(baselines, ours.engine.name)
+    train = TrainFrames(capture)
+    yield BASELINE, NearestViseme(train)
+    yield BASELINE, FrozenMouth(train)
+    for name, change in controls(ours.features.silence).items():
+        yield CONTROL, Rendered(f"ours, {name}", ours, change)
+
+
+def _wav2lip(source: str | None) -> Wav2LipRow | Row:
+    """The method, or its row where there are no weights."""
+    reason = "name them with --wav2lip"
+    if source:
+        try:
+            return Wav2LipRow(source)
+        except AvatarError as error:
+            reason = str(error)
+    return Row(WAV2LIP, BASELINE, missing=f"n/a: weights not found ({reason})")
+
+
+def _frames_to_show(take: Take) -> list[int]:
+    """True frames of the take whose mouths differ most, in order."""
+    views = choose.different_mouths(take.capture, SHOWN, with_picture=True)
+    return sorted(frame for owner, frame in views if owner is take)
+
