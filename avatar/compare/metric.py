@@ -56,7 +56,10 @@ _MOUTH_SYNC = (
     "and not to be compared with LSE."
 )
 _POSE_RANGE = "From the 5th to the 95th percentile of yaw, pitch or roll, whichever is most."
-_JERK = "Root mean square of the third derivative of the head's turn, poses evened out."
+_JERK = (
+    "Root mean square of the third derivative of the head's place in the picture, turns included, "
+    "cubics fitted over half a second; the detector's trembling alone makes 3 to 5."
+)
 _FLICKER = (
     "What the mean brightness of 12x12 blocks of the face differs by from the mean of the frames "
     "before and after; the box goes with the head."
@@ -85,6 +88,10 @@ METRICS = (
            "Zhang et al. 2018, AlexNet, whole frame, pixels in [-1, 1].", _SEEN, 0.005, 3),
     Metric("mouth_lpips", "LPIPS, mouth", "", LOWER, "picture",
            "As LPIPS, in the box of the mouth.", _SEEN, 0.005, 3),
+    Metric("kid", "KID", "", LOWER, "picture",
+           "Binkowski et al. 2018, Inception of FID, whole frames, up to 200 spread evenly; "
+           "unbiased where FID is not, but near 0 for one person before one background.",
+           _SEEN, 0.001, 4),
     Metric("sharpness", "sharpness", "", NEITHER, "picture", _SHARPNESS),
     Metric("noise", "noise", "levels", NEITHER, "picture", _NOISE),
     Metric("dlip_px", "Dlip", "px", LOWER, "lips",
@@ -115,12 +122,13 @@ METRICS = (
            "The shift at which mouth sync is highest, in frames of 40 ms; positive: the lips are "
            "late.", (SHIFTED,), 2, 0),
     Metric("loudness_correlation", "loudness correlation", "", HIGHER, "sync",
-           "Correlation of the inner lips' opening with the loudness of the sound, at the best "
-           "shift within 10 frames: crude, but it needs no network.", (SHUFFLED, FROZEN), 0.1),
+           "Correlation of the outer lips' opening with the loudness from 500 to 2500 Hz, where "
+           "vowels are, at the best shift within 10 frames: crude, but it needs no network.",
+           (SHUFFLED, FROZEN), 0.1),
     Metric("loudness_lag", "loudness lag", "frames", ZERO, "sync",
            "That shift; positive: the lips are late.", (SHIFTED,), 2, 0),
     Metric("pose_range", "pose range", "degrees", NEITHER, "motion", _POSE_RANGE, digits=1),
-    Metric("jerk", "head jerk", "1000 °/s³", NEITHER, "motion", _JERK),
+    Metric("jerk", "head jerk", "inter-ocular/s³", NEITHER, "motion", _JERK),
     Metric("flicker", "flicker", "levels", NEITHER, "motion", _FLICKER),
     Metric("blinks", "blinks", "a minute", NEITHER, "motion", _BLINKS, digits=1),
 )  # fmt: skip

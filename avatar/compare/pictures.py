@@ -19,7 +19,13 @@ from ..metrics.image import (
     ssim,
 )
 from ..metrics.motion import Flicker
-from ..metrics.perceptual import NOT_FOUND, perceptual_distance
+from ..metrics.perceptual import (
+    KID_NOT_FOUND,
+    NOT_FOUND,
+    KernelDistance,
+    inception_features,
+    perceptual_distance,
+)
 from .figures import Figures
 from .footage import Footage, same_shape
 
@@ -32,9 +38,11 @@ CEILING_DB = 60.0
 alone leaves 59 dB."""
 MOST = 1_000
 """Most frames whose pictures are compared; of longer videos they are spread evenly."""
+MOST_KID = 200
+"""Most pictures that KID is worked out from."""
 COMPARED = (
     "psnr", "psnr_of_mean", "ssim", "face_psnr", "face_ssim", "mouth_psnr", "mouth_ssim",
-    "lpips", "mouth_lpips",
+    "lpips", "mouth_lpips", "kid",
 )  # fmt: skip
 """What needs a reference."""
 
@@ -133,6 +141,9 @@ class _Meter:
         self.whole, self.face, self.mouth = (_Region(footage.frames) for _ in range(3))
         self.distance = perceptual_distance() if self.against else None
         self.distances: list[list[float]] = []
+        features = inception_features() if self.against else None
+        self.kernel = KernelDistance(features) if features else None
+        self.apart = -(-footage.frames // MOST_KID)
         self.texture: list[tuple[float, float]] = []
         self.flicker = Flicker()
 
@@ -152,6 +163,8 @@ class _Meter:
             self.face.add(frame, face, crop(true, self.boxes.face[frame]))
             pairs.append(tuple(crop(p, self.boxes.mouth[frame]) for p in (picture, true)))
             self.mouth.add(frame, *pairs[-1])
+        if self.kernel and frame % self.apart == 0:
+            self.kernel.add(picture, true)
         if self.distance:
             self.distances.append([self.distance(*pair) for pair in pairs])
 
@@ -174,4 +187,5 @@ class _Meter:
         distances = np.mean(self.distances, axis=0).tolist() if self.distances else []
         for key, distance in zip(("lpips", "mouth_lpips"), [*distances, None, None], strict=False):
             found.put(key, distance, why)
+        found.put("kid", self.kernel and self.kernel.distance, KID_NOT_FOUND)
         return found

@@ -12,10 +12,10 @@ from avatar.capture.source import open_video
 @pytest.fixture(scope="session")
 def said(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Mira's render of test_a's sound, 25 frames a second."""
-    out = tmp_path_factory.mktemp("said") / "said.mp4"
-    sound = open_video(MIRA).sound()[: 16_000 * 6]
-    Avatar.load("mira").speak(sound, clip="gentle", out=out)
-    return out
+    folder = tmp_path_factory.mktemp("said")
+    sound = open_video(MIRA).sound()[: 16_000 * 4]
+    video = Avatar.load("mira").speak(sound, clip="gentle", out=folder / "large.mp4")
+    return film(folder / "said.mp4", "-vf", "scale=288:288", "-crf", "8", source=video.path)
 
 
 @pytest.fixture(scope="session")

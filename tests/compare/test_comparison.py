@@ -21,23 +21,24 @@ def value(comparison: Comparison, name: str, key: str) -> float | None:
 
 
 @pytest.fixture(scope="module")
-def shifted(said, late) -> Comparison:
-    return compare([said, *(late(frames) for frames in (-3, -1, 1, 3))])
+def shifted(said: Path, late) -> Comparison:
+    return compare([said, late(-3), late(2)])
 
 
-@pytest.mark.parametrize("frames", [-3, -1, 1, 3])
+@pytest.mark.parametrize("frames", [-3, 2])
 def test_a_known_shift_is_found(shifted: Comparison, frames: int) -> None:
-    for key in ("picture_offset", "mouth_sync_offset"):
+    for key in ("picture_offset", "mouth_sync_offset", "loudness_lag"):
         own = value(shifted, "said.mp4", key)
         found = value(shifted, f"late{frames}.mp4", key)
         assert abs(found - own - frames) <= (0 if key == "picture_offset" else 1), key
+    assert value(shifted, f"late{frames}.mp4", "mouth_sync") < value(shifted, "said", "mouth_sync")
 
 
 def test_the_reference_is_perfect_beside_itself(shifted: Comparison) -> None:
     own = shifted.rows[0]
     assert own.kind == "reference" and own.figures.values["psnr"] == 60
     assert own.figures.values["dlip_px"] == 0 and own.figures.values["picture_offset"] == 0
-    assert own.figures.values["ssim"] == pytest.approx(1)
+    assert own.figures.values["ssim"] == 1
 
 
 def test_controls_are_told_and_the_blind_are_grey(shifted: Comparison) -> None:
@@ -45,31 +46,31 @@ def test_controls_are_told_and_the_blind_are_grey(shifted: Comparison) -> None:
     assert names == [SHUFFLED, SHIFTED, FROZEN]
     for key in ("dlip_px", "opening_correlation", "mouth_psnr", "mouth_sync"):
         assert shifted.verdicts[key].telling, shifted.verdicts[key].why
-    assert value(shifted, FROZEN, "opening_correlation") is None or (
-        value(shifted, FROZEN, "opening_correlation") < 0.6
-    )
+    assert value(shifted, FROZEN, "opening_correlation") < 0.6
+    assert value(shifted, FROZEN, "mouth_sync") is None
     assert value(shifted, SHIFTED, "picture_offset") == 5
     assert all(set(row.figures.values) == {m.key for m in METRICS} for row in shifted.rows)
 
 
 def test_noise_and_blur_show_where_they_should(said: Path, tmp_path: Path) -> None:
+    short = film(tmp_path / "short.mp4", "-t", "1.5", "-crf", "4", source=said)
     videos = [
-        said, noisy(said, tmp_path / "noisy.mp4", 20), blurred(said, tmp_path / "blurred.mp4", 2),
-        blurred(said, tmp_path / "softer.mp4", 4),
+        short, noisy(short, tmp_path / "noisy.mp4", 20),
+        blurred(short, tmp_path / "blurred.mp4", 1),
+        blurred(short, tmp_path / "softer.mp4", 3),
     ]  # fmt: skip
     found = compare(videos)
-    noise = {n: value(found, n, "noise") for n in ("said", "noisy", "blurred")}
-    sharp = {n: value(found, n, "sharpness") for n in ("said", "noisy", "blurred", "softer")}
-    assert noise["noisy"] > 3 * noise["said"] and noise["blurred"] <= noise["said"] * 1.1
-    assert sharp["softer"] < sharp["blurred"] < 0.8 * sharp["said"] < sharp["noisy"] * 1.2
+    noise = {n: value(found, n, "noise") for n in ("short", "noisy", "blurred")}
+    sharp = {n: value(found, n, "sharpness") for n in ("short", "noisy", "blurred", "softer")}
+    assert noise["noisy"] > 5 and noise["short"] < 0.5 and noise["blurred"] < 0.5
+    assert sharp["softer"] < 0.7 * sharp["blurred"] and sharp["blurred"] < 0.9 * sharp["short"]
     for key in ("psnr", "mouth_psnr", "ssim", "mouth_ssim"):
         assert value(found, "softer", key) < value(found, "blurred", key)
-    for name in ("noisy", "blurred"):
-        assert abs(value(found, name, "picture_offset")) <= 1
+    assert abs(value(found, "blurred", "picture_offset")) <= 1
 
 
 def test_a_report_has_everything(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    short = film(tmp_path / "short.mp4", "-t", "3")
+    short = film(tmp_path / "short.mp4", "-t", "3", "-vf", "scale=288:288")
     report, scores = tmp_path / "report", tmp_path / "scores.json"
     arguments = ["compare", str(MIRA), str(short), "--report", str(report), "--json", str(scores)]
     assert main(arguments) == 0
@@ -93,7 +94,7 @@ def test_a_report_has_everything(tmp_path: Path, capsys: pytest.CaptureFixture) 
 
 
 def test_one_video_alone_without_a_face_or_sound(tmp_path: Path) -> None:
-    plain = film(tmp_path / "plain.mp4", "-t", "2", "-an", "-vf", "drawbox=t=fill:c=green")
+    plain = film(tmp_path / "plain.mp4", "-t", "1", "-an", "-vf", "drawbox=t=fill:c=green")
     found = compare([plain])
     assert found.reference is None and found.rows[0].kind == "candidate"
     assert value(found, "plain", "psnr") is None and value(found, "plain", "mouth_sync") is None
@@ -103,7 +104,7 @@ def test_one_video_alone_without_a_face_or_sound(tmp_path: Path) -> None:
 
 
 def test_two_seconds_give_what_they_can(tmp_path: Path) -> None:
-    short = film(tmp_path / "short.mp4", "-t", "2")
+    short = film(tmp_path / "short.mp4", "-t", "2", "-vf", "scale=288:288")
     found = compare([short, short])
     assert value(found, "short.mp4 (2)", "psnr") == 60
     assert "2.4 s" in " ".join(found.rows[1].figures.notes.values()) or not any(
@@ -120,8 +121,10 @@ def test_cancelling_leaves_nothing(tmp_path: Path) -> None:
             raise Enough
 
     report = tmp_path / "report"
+    short = film(tmp_path / "short.mp4", "-t", "1")
     with pytest.raises(Enough):
-        compare([MIRA], report=report, progress=stop)
+        compare([short], report=report, progress=stop)
+    short.unlink()
     assert not list(tmp_path.iterdir())
     with pytest.raises(MetricError, match="does not exist"):
         compare([MIRA], report=tmp_path / "no" / "report")
