@@ -1,11 +1,14 @@
 """Mouth points in numbers: how open, how far from the truth, and how late."""
 
 import numpy as np
+from scipy.signal import butter, sosfilt
 
 from ..capture.crop import EYES_APART
 from ..capture.face_track import FaceTrack
 from ..capture.fit import EYES_APART as EYES_APART_M
 from ..face.keypoints import INNER_LIP_BOTTOM, INNER_LIP_TOP, LEFT_EYE, MOUTH, NOSE, RIGHT_EYE
+from ..speech.prosody import frame_levels
+from ..timing import SAMPLE_RATE
 
 PX = EYES_APART / EYES_APART_M
 """Px of a 512 px canvas on which the eyes are 98 px apart, to a metre of a ``FaceTrack``."""
@@ -13,6 +16,10 @@ MAX_LAG = 10
 """Frames either way in which the offset is looked for."""
 LEAST_PAIRS = 8
 """A correlation over fewer frames says nothing."""
+VOWELS_HZ, DEPTH_DB = (500.0, 2500.0), 40.0
+"""Where open mouths are loud: in 31 unseen clips of Mira, 3 s each, the outer lips fit the loudness
+there best within a frame of the truth 24 times; inner lips and the whole sound, 16 times. What is
+quieter than the loudest frame by more is not told apart."""
 
 
 def opening(points: np.ndarray) -> np.ndarray:
@@ -20,6 +27,14 @@ def opening(points: np.ndarray) -> np.ndarray:
     first = MOUTH[0]
     gap = points[..., INNER_LIP_TOP - first, :] - points[..., INNER_LIP_BOTTOM - first, :]
     return np.linalg.norm(gap, axis=-1)
+
+
+def outer_opening(points: np.ndarray) -> np.ndarray:
+    """Outer-lip opening: mouth points (..., 20, 2) px to mean distances (...,) px of 50-58, 51-57
+    and 52-56, which a detector sees better than the inner one."""
+    first = MOUTH[0]
+    top, bottom = (points[..., np.array(part) - first, :] for part in ((50, 51, 52), (58, 57, 56)))
+    return np.linalg.norm(top - bottom, axis=-1).mean(axis=-1)
 
 
 def lip_distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -69,6 +84,25 @@ def best_lag(late: np.ndarray, of: np.ndarray, max_lag: int = MAX_LAG) -> tuple[
     """The offset of ``offset_frames``, and the correlation there; None where that has none."""
     lag = offset_frames(late, of, max_lag)
     return None if lag is None else (lag, correlation(*_pairs(late, of, lag)))
+
+
+def loudness_lag(track: FaceTrack, sound: np.ndarray) -> tuple[int, float] | None:
+    """How late the lips are beside the loudness of vowels, and how well they fit it there.
+
+    Args:
+        track: T frames, from the sound's first sample on.
+        sound: (N,) float32 mono at 16 kHz.
+
+    Returns:
+        Frames, positive where the lips are late, and the correlation of the outer opening with
+        the loudness in dB; None for silence, a mouth that stands still, or too few frames.
+    """
+    if not len(sound):
+        return None
+    vowels = sosfilt(butter(4, VOWELS_HZ, "band", fs=SAMPLE_RATE, output="sos"), sound)
+    level = frame_levels(vowels, track.fps)[: len(track)]
+    loudness = np.maximum(level, level.max() - DEPTH_DB)
+    return best_lag(outer_opening(mouth_points(track)), loudness)
 
 
 def mouth_points(track: FaceTrack) -> np.ndarray:

@@ -5,11 +5,16 @@ None of these is good or bad by itself: a render should come near to its referen
 
 import numpy as np
 from scipy.ndimage import label
+from scipy.signal import savgol_filter
 
 from ..capture.face_track import FaceTrack
+from ..capture.fit import RIGID
 from ..capture.performance import opening as eye_opening
 from ..face.pose import middle_pose, to_motion
+from .lips import interocular
 
+CUBIC_S = 0.5
+"""Seconds over which the head's way is taken to be a cubic."""
 BLINKED = 0.6
 """An eye is shut when it is open by less than this share of the usual."""
 LONGEST_BLINK_S = 0.6
@@ -34,15 +39,25 @@ def pose_range(track: FaceTrack) -> float:
 
 
 def head_jerk(track: FaceTrack) -> float:
-    """Root mean square of the head's jerk, the third derivative of its turn.
+    """Root mean square of the jerk of the head's place in the picture, turns included.
 
-    Poses are evened out over seven frames, so a tremble of single frames does not count.
+    The place is the mean of ears, nose and eye corners; its third derivative is that of cubics
+    fitted over half a second. Without that long a look, or with the pose in place of the keypoints,
+    a detector's trembling is all that is measured: a gentle head would have five times its jerk.
 
     Returns:
-        Thousands of degrees / s^3; NaN for less than four frames.
+        Distances of the outer eye corners / s^3, NaN for less than half a second. MediaPipe's
+        trembling alone makes 3 to 5.
     """
-    jerk = np.diff(turns(track), 3, axis=0) * float(track.fps) ** 3 / 1000
-    return float(np.sqrt((jerk**2).sum(axis=1).mean())) if len(jerk) else float("nan")
+    rate = float(track.fps)
+    window = max(2 * round(CUBIC_S * rate / 2) + 1, 5)
+    if len(track) < window:
+        return float("nan")
+    place = track.keypoints[:, list(RIGID)].mean(axis=1, dtype=float)
+    place /= np.median(interocular(track.keypoints))
+    jerk = savgol_filter(place, window, 3, deriv=3, delta=1 / rate, axis=0)
+    jerk = jerk[window // 2 : len(jerk) - window // 2]
+    return float(np.sqrt((jerk**2).sum(axis=1).mean()))
 
 
 def blinks(track: FaceTrack) -> int:

@@ -29,13 +29,33 @@ def turned(track: FaceTrack, degrees: np.ndarray, fps: int) -> FaceTrack:
     return replace(track.taken(frames), pose=poses, fps=Fraction(fps))
 
 
-def test_a_known_swing_has_its_range_and_jerk(mira: FaceTrack) -> None:
+def moved(track: FaceTrack, place: np.ndarray, fps: int) -> FaceTrack:
+    """The first face moved to the side by (T,) distances of its outer eye corners."""
+    still = track.taken(np.zeros(len(place), int))
+    width = np.linalg.norm(still.keypoints[0, 45] - still.keypoints[0, 36])
+    aside = np.stack([place * width, np.zeros(len(place))], axis=1)[:, None]
+    return replace(still, keypoints=still.keypoints + aside, fps=Fraction(fps))
+
+
+def test_a_known_swing_has_its_range(mira: FaceTrack) -> None:
     time = np.arange(500) / 50
     swing = turned(mira, 10 * np.sin(2 * np.pi * time), 50)
     assert pose_range(swing) == pytest.approx(2 * 10 * np.sin(0.45 * np.pi), rel=0.02)
-    assert head_jerk(swing) == pytest.approx(10 * (2 * np.pi) ** 3 / np.sqrt(2) / 1000, rel=0.03)
     assert pose_range(turned(mira, np.zeros(20), 25)) == pytest.approx(0, abs=1e-3)
-    assert np.isnan(head_jerk(turned(mira, np.zeros(3), 25)))
+
+
+def test_a_known_jerk_is_found_at_any_rate_and_through_trembling(mira: FaceTrack) -> None:
+    for fps in (25, 50):
+        time = np.arange(8 * fps) / fps
+        assert head_jerk(moved(mira, time**3, fps)) == pytest.approx(6, rel=0.01)
+        sway = moved(mira, 0.2 * np.sin(2 * np.pi * 0.5 * time), fps)
+        known = 0.2 * np.pi**3 / np.sqrt(2)
+        assert head_jerk(sway) == pytest.approx(known, rel=0.1)
+    trembling = np.random.default_rng(0).normal(0, 0.15, sway.keypoints.shape)
+    shaken = replace(sway, keypoints=sway.keypoints + np.float32(trembling))
+    assert head_jerk(shaken) == pytest.approx(known, rel=0.5)
+    assert head_jerk(moved(mira, np.zeros(40), 25)) == pytest.approx(0, abs=1e-6)
+    assert np.isnan(head_jerk(moved(mira, np.zeros(5), 25)))
 
 
 def test_blinks_are_counted(mira: FaceTrack) -> None:
@@ -77,6 +97,22 @@ def test_lips_without_the_pose(mira: FaceTrack) -> None:
     assert 1 < lips.dlip(mira, mira.delayed(5)).mean() < 8
     wider = replace(mira, canonical=mira.canonical * [1.1, 1, 1])
     assert 1 < lips.dlip(mira, wider).mean() < 4
+
+
+@pytest.mark.parametrize("late", [-6, -2, 0, 3])
+def test_lips_beside_the_loudness_of_vowels(mira: FaceTrack, late: int) -> None:
+    track, sound = mira.at(Fraction(25), 200), open_video(MIRA).sound()
+    moved = np.pad(sound, (max(-late, 0) * 640, 0))[max(late, 0) * 640 :]
+    lag, fit = lips.loudness_lag(track, moved)
+    assert abs(lag - late) <= 1 and 0.4 < fit < 1
+    for nothing in (np.zeros(128_000, np.float32), np.empty(0, np.float32), sound[:640]):
+        assert lips.loudness_lag(track, nothing) is None
+
+
+def test_outer_lips_are_apart_by_the_mean_of_three_pairs() -> None:
+    points = np.zeros((2, 20, 2))
+    points[1, [8, 9, 10], 1] = 6, 12, 9  # 56, 57, 58 under 52, 51, 50
+    assert lips.outer_opening(points).tolist() == [0, 9]
 
 
 def test_a_lag_and_how_well_it_fits() -> None:
