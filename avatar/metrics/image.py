@@ -78,8 +78,9 @@ def noise_level(picture: np.ndarray) -> float:
     """Standard deviation of white noise, in levels of 255, as estimated from one picture.
 
     Immerkaer 1996, over the flatter half of the picture as Tai and Yang 2008 propose, so that
-    edges and hair do not count as noise. Clean frames have 0.1 to 0.3. Codecs smooth noise away;
-    where most of a picture is black or white, noise is cut off and comes out too low.
+    edges and hair do not count as noise. Clean frames have 0.1 to 0.3. Codecs smooth noise away,
+    and what is left of a colour's own comes out too low, because video has colours at half size.
+    Where most of a picture is black or white, noise is cut off.
 
     Args:
         picture: (H, W) or (H, W, 3), 0..255, uint8 or float32; of colours, the mean.

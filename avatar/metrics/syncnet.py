@@ -56,7 +56,7 @@ BATCH = 20
 COLUMNS_PER_FRAME = 4
 
 VARIABLE = "AVATAR_SYNCNET"
-NOT_FOUND = f"n/a: weights not found (SyncNet: convert syncnet_v2.model, or set {VARIABLE})"
+NOT_FOUND = f"n/a: weights not found (SyncNet, converted; --syncnet or {VARIABLE} says where)"
 
 
 @dataclass(frozen=True)
