@@ -4,6 +4,7 @@ The sound's visemes become lips and jaw in the head's own frame, which are posed
 drawn into its line drawing; one image-to-image network turns the drawing into the picture.
 """
 
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -107,6 +108,8 @@ def _openvino(network: UNet) -> Draw:
     import openvino as ov
 
     example = torch.zeros(1, SIZE, SIZE, dtype=torch.uint8)
-    model = ov.convert_model(_Painter(network), example_input=example, input=[(1, SIZE, SIZE)])
+    with warnings.catch_warnings():  # tracing warns of what is meant: all shapes are fixed
+        warnings.simplefilter("ignore")
+        model = ov.convert_model(_Painter(network), example_input=example, input=[(1, SIZE, SIZE)])
     compiled: Any = ov.Core().compile_model(model, "CPU", OPENVINO)
     return lambda drawings: compiled(drawings)[0]
