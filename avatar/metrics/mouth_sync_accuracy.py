@@ -11,15 +11,16 @@ exact keypoints; films from their pixels, as anybody's are.
 
 import argparse
 import json
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ..capture.face_track import FaceTrack, track_face
+from ..capture.face_track import track_face
 from ..capture.layout import Capture, Take
 from ..capture.source import open_video
+from ..render.steps import finished
 from ..timing import SAMPLE_RATE
 from .mouth_sync import FPS, MOST, MouthSync, fit_sound, mouth_shape
 
@@ -93,7 +94,7 @@ def film_clips(folder: Path) -> Iterator[Clip]:
     """Films of a folder, at most ten seconds of each, found and followed in their pixels."""
     for path in sorted(path for path in folder.iterdir() if path.suffix in FILMS):
         source = open_video(path).at(FPS)
-        track = _result(track_face(source, stop=10 * int(FPS)))
+        track = finished(track_face(source, stop=10 * int(FPS)))
         yield mouth_shape(track.canonical), fit_sound(source.sound(), len(track))
 
 
@@ -102,15 +103,6 @@ def _cut(mouth: np.ndarray, sound: np.ndarray) -> Iterator[Clip]:
     for start in range(0, len(mouth) - CLIP + 1, CLIP):
         stop = start + CLIP
         yield mouth[start:stop], sound[start * samples : stop * samples]
-
-
-def _result(steps: Generator[tuple[int, int], None, FaceTrack]) -> FaceTrack:
-    """What a generator returns when it has ended."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
 
 
 def measure(judge: MouthSync, capture: Capture, folders: Iterable[Path]) -> dict[str, dict]:

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from films import MIRA
+from films import MIRA, film
 from safetensors.torch import save_file
 
 from avatar.capture.face_track import FaceTrack, track_face
@@ -27,7 +27,7 @@ from avatar.metrics.mouth_sync import (
     normal_sound,
     sound_bands,
 )
-from avatar.metrics.mouth_sync_accuracy import shift_accuracy
+from avatar.metrics.mouth_sync_accuracy import film_clips, shift_accuracy
 from avatar.nets.mouth_sync import agreements
 from avatar.render.steps import finished, looking
 
@@ -127,6 +127,14 @@ def test_accuracy_on_shifted_pairs_counts_what_is_told() -> None:
     assert (good.one_second, good.two_seconds, good.whole, good.offset_within_one) == (1, 1, 1, 1)
     assert (bad.one_second, bad.two_seconds, bad.whole, bad.offset_within_one) == (0, 0, 0, 0)
     assert good.clips == 2 and good.score == 1
+
+
+def test_films_of_a_folder_are_measured_from_their_pixels(judge, tmp_path) -> None:
+    film(tmp_path / "a.mp4", "-t", "2.4")
+    (tmp_path / "a.receipt.json").write_text("{}")
+    ((mouth, sound),) = film_clips(tmp_path)
+    assert mouth.shape == (60, 7) and sound.shape == (60 * FRAME,)
+    assert shift_accuracy(judge, [(mouth, sound)]).offset_within_one == 1
 
 
 def test_agreements_pair_each_mouth_with_earlier_and_later_sound() -> None:
