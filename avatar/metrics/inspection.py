@@ -12,6 +12,8 @@ from ..timing import frame_count
 from .finished import Heard, Streams, heard, streams
 from .lip_check import OPEN_S, LipCheck, Mouth, check_lips
 
+UNSURE = 0.25
+"""Frames by which the reading of an offset may be off: 95 of 100 renders in time are within it."""
 ROUNDING_MS = 1.0
 """Times in an MP4 are whole ticks."""
 
@@ -76,16 +78,18 @@ def _reasons(
 ) -> list[str]:
     """Why a film cannot be kept: ends of a sentence that begins with "because"."""
     reasons = []
-    if dropped:
-        words = f"{abs(dropped)} of its frames are {'missing' if dropped > 0 else 'too many'}"
-        reasons.append(words)
+    if dropped > 0:
+        reasons.append(f"it lacks {dropped} of its frames")
+    if dropped < 0:
+        reasons.append(f"it has {-dropped} frames too many")
     if abs(length_error) > frame_ms + ROUNDING_MS:
-        reasons.append(f"its picture lasts {length_error:+.0f} ms longer than its sound")
+        more = "longer" if length_error > 0 else "shorter"
+        reasons.append(f"its picture is {abs(length_error):.0f} ms {more} than its sound")
     if not sounding.same:
         reasons.append("its sound is not the one that was given")
     elif abs(sounding.late_ms or 0) > frame_ms:
         reasons.append(f"its sound is {_late(sounding.late_ms)}, more than a frame")
-    if offset is not None and abs(offset) > frame_ms:
+    if offset is not None and abs(offset) > (1 + UNSURE) * frame_ms:
         reasons.append(f"its lips are {_late(offset)}, more than a frame")
     return reasons
 
