@@ -4,6 +4,7 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from faulty import blurred, noisy
 from films import MIRA, film
@@ -13,6 +14,7 @@ from avatar.compare.comparison import Comparison, compare
 from avatar.compare.controls import FROZEN, SHIFTED, SHUFFLED
 from avatar.compare.metric import METRICS
 from avatar.errors import MetricError
+from avatar.metrics.syncnet import SyncScore
 
 
 def value(comparison: Comparison, name: str, key: str) -> float | None:
@@ -101,6 +103,25 @@ def test_one_video_alone_without_a_face_or_sound(tmp_path: Path) -> None:
     assert value(found, "plain", "noise") is not None
     told = " ".join(found.warnings)
     assert "No face" in told and "no sound" in told and "frozen mouth" in told
+
+
+def test_syncnet_is_asked_at_25_frames_a_second_and_its_refusal_is_told(tmp_path: Path) -> None:
+    class Asked:
+        def score(self, frames, track, sound) -> SyncScore:
+            shown = list(frames)
+            assert track.fps == 25 and len(track) == len(shown) == 50 and len(sound) == 32_000
+            assert shown[0].shape == (track.height, track.width, 3)
+            if not sound.any():
+                raise MetricError("The sound is silent.")
+            return SyncScore(8.0, 3.0, -1, 9.0, 20, np.zeros((20, 31)))
+
+    short = film(tmp_path / "short.mp4", "-t", "2", "-vf", "scale=288:288")
+    silent = film(tmp_path / "silent.mp4", "-an", "-c:v", "copy", source=short)
+    found = compare([short, silent], syncnet=Asked())
+    assert value(found, "short", "lse_d") == 8 and value(found, "short", "sync_offset") == -1
+    assert value(found, "short", "lse_c") == 3 and value(found, "short", "sync_distance_at_0") == 9
+    assert value(found, "silent", "lse_d") is None
+    assert found.rows[1].figures.notes["lse_d"] == "The sound is silent."
 
 
 def test_two_seconds_give_what_they_can(tmp_path: Path) -> None:
