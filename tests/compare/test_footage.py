@@ -79,6 +79,14 @@ def test_no_face_is_a_sentence_not_an_end(tmp_path: Path):
     assert trouble.startswith("No face was found in 'plain.mp4'")
 
 
+def test_two_faces_are_told(tmp_path: Path):
+    side = "scale=288:288,split[a][b];[b]hflip[c];[a][c]hstack"
+    both = film(tmp_path / "both.mp4", "-t", "2", "-filter_complex", side)
+    footage, trouble = finished(looking(follow(open_footage([both])[0])))
+    assert "'both.mp4' shows two faces in 100% of its frames" in trouble
+    assert np.ptp(footage.track.keypoints.mean(axis=(1, 2))) < 40  # one and the same
+
+
 def test_what_cannot_be_compared_gets_a_sentence(tmp_path: Path):
     short = film(tmp_path / "short.mp4", "-t", "0.3", "-r", "25")
     with pytest.raises(MetricError, match="'short.mp4' is shorter than half a second"):
