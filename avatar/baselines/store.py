@@ -34,7 +34,8 @@ class Baselines:
     pix2pix: UNet
     ours: Renderer
     facts: dict[str, dict[str, Any]]
-    """By network: steps, seconds, frames."""
+    """By network: steps, seconds, frames; and of our renderer's oracle, which is not counted among
+    them, ``oracle_seconds``."""
 
     @classmethod
     def load(cls, folder: Path) -> "Baselines":

@@ -126,7 +126,7 @@ def make_table(
     rows = [guest] if isinstance(guest, Row) else []
     methods += [] if isinstance(guest, Row) else [(BASELINE, guest)]
     stand = _Stand(take, speech, out, syncnet, _frames_to_show(take))
-    networks = {m.name: m.one_frame(take, speech) for _, m in methods}
+    networks = {m.name: m.one_frame(take, speech) for kind, m in methods if kind != CONTROL}
     speeds = frames_per_second({name: each for name, each in networks.items() if each})
     rows.append(stand.truth())
     for number, (kind, method) in enumerate(methods):

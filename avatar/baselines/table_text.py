@@ -106,8 +106,9 @@ def notes(table: Table) -> list[str]:
         f"{picture['frames']} pictures) and {points['seconds']} s for the keypoints "
         f"({points['steps']} steps, {points['frames']} frames). Ours, same budget: "
         f"{ours['seconds']} s ({ours['steps']} steps, the same {ours['frames']} pictures), on the "
-        "same machine; the oracle and the synthetic pictures that it learns from besides were made "
-        "before and are not counted. The first row was trained for longer.",
+        "same machine; not counted are the oracle that made its synthetic pictures "
+        f"({ours['oracle_seconds']} s) and the making of them. The first row was trained for "
+        "longer.",
         "Nearest viseme and frozen mouth: train pictures alone, the one whose head is turned most "
         "alike, with a mouth pasted in. Their heads jump between pictures.",
         "Controls are ours with wrong words, late words and no words.",

@@ -18,6 +18,8 @@ from safetensors.torch import load_file
 from ..capture.layout import Capture
 from ..metrics.arms import FACTS, RENDERER, WHOLE
 from ..training.ablation import STEPS, run_arm
+from ..training.oracle import PARTS
+from ..training.state import saved_states
 from . import store
 from .keypoint_training import MouthPointsTrainer
 
@@ -46,17 +48,26 @@ def train_baselines(capture: Capture, run: Path, arms: Path, out: Path) -> list[
     seconds = max(ours["seconds"] - whole["seconds"], LEAST_S)
     trainer.train(limit=seconds)
     heard = {"frames": len(trainer), "steps": trainer.step, "seconds": round(trainer.seconds)}
-    points = trainer.average.module
+    points, before = trainer.average.module, {"oracle_seconds": _oracle_seconds(run)}
     parts = (
         (store.MOUTH_POINTS, points.state_dict(), points.config.to_dict(), heard),
-        (store.PIX2PIX, load_file(arms / "oracle_whole" / WHOLE), whole["oracle"], whole),
-        (store.OURS, load_file(arms / "ours" / RENDERER), ours["network"], ours),
+        (store.PIX2PIX, load_file(arms / "oracle_whole" / WHOLE), whole["oracle"], _cost(whole)),
+        (store.OURS, load_file(arms / "ours" / RENDERER), ours["network"], _cost(ours) | before),
     )
-    facts = ("frames", "steps", "seconds")
     return [
-        store.save(out, name, weights, capture.subject, config, {key: said[key] for key in facts})
-        for name, weights, config, said in parts
+        store.save(out, name, weights, capture.subject, config, facts)
+        for name, weights, config, facts in parts
     ]
+
+
+def _cost(arm: dict[str, Any]) -> dict[str, Any]:
+    return {key: arm[key] for key in ("frames", "steps", "seconds")}
+
+
+def _oracle_seconds(run: Path) -> int:
+    """What the oracle took that our renderer learns from, as far as its states are at hand."""
+    states = [state for part in PARTS for state in saved_states(run / "oracle" / part)[-1:]]
+    return round(sum(json.loads((s / "state.json").read_text())["seconds"] for s in states))
 
 
 def _arm(name: str, capture: Capture, run: Path, arms: Path, steps: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from avatar.nets.oracle import OracleConfig, UNet
 from avatar.nets.renderer import Renderer, RendererConfig
 
 SMALL = OracleConfig(widths=(4, 8), blocks=0)
-FACTS = {"frames": 3, "steps": 2, "seconds": 1}
+FACTS = {"frames": 3, "steps": 2, "seconds": 1, "oracle_seconds": 9}
 
 
 @pytest.fixture(scope="session")

@@ -61,11 +61,14 @@ def test_what_was_trained_before_is_used_and_the_keypoints_get_the_rest_of_the_t
 ):
     monkeypatch.setattr(train, "run_arm", None)  # nothing to train anew
     monkeypatch.setattr(train, "LEAST_S", 0.0)
-    out = tmp_path / "out"
+    out, state = tmp_path / "out", tmp_path / "run" / "oracle" / "head" / "state_00000002"
+    state.mkdir(parents=True)
+    (state / "state.json").write_text('{"seconds": 6.7}')
     train.train_baselines(capture, tmp_path / "run", arms, out)
     found = Baselines.load(out)
     assert found.subject == "a cartoon"
     assert found.facts["pix2pix"] == {"frames": 10, "steps": 5, "seconds": 1}
+    assert found.facts["ours"]["oracle_seconds"] == 7
     assert found.facts["mouth_points"]["seconds"] == 1
     assert found.facts["mouth_points"]["steps"] > 10
     assert not any(p.requires_grad for p in found.ours.parameters())
