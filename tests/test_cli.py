@@ -13,6 +13,7 @@ from masher import make_masher
 from avatar import Avatar
 from avatar.cli import main
 from avatar.identity import load_identity
+from avatar.render.receipt import Receipt
 from avatar.speech.audio import save_wav
 from avatar.speech.visemes import VisemeTrack
 
@@ -31,7 +32,9 @@ def test_a_process_of_its_own_tells_a_problem_in_one_line() -> None:
     assert done.stderr == "avatar: The sound file 'missing.wav' does not exist.\n"
 
 
-def test_speak_writes_the_video_the_visemes_and_the_facts(quick: None, tmp_path: Path) -> None:
+def test_speak_writes_the_video_the_visemes_and_the_facts(
+    quick: None, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     out, facts, visemes = (tmp_path / name for name in ("v.mp4", "v.json", "v.csv"))
     arguments = ["speak", "--text", "Yes.", "--out", str(out), "--clip", "still"]
     assert main([*arguments, "--json", str(facts), "--visemes", str(visemes)]) == 0
@@ -39,6 +42,8 @@ def test_speak_writes_the_video_the_visemes_and_the_facts(quick: None, tmp_path:
     assert out.read_bytes()[4:8] == b"ftyp" and result["path"] == str(out)
     assert result["frames"] == len(VisemeTrack.load(visemes)) == result["seconds"] * 25
     assert (result["identity"], result["visemes_from"]) == ("mira", "tts")
+    assert result["receipt"] == json.loads((tmp_path / "v.receipt.json").read_text())
+    assert Receipt.load(tmp_path / "v.receipt.json").line in capsys.readouterr().out
 
 
 def test_a_text_is_never_taken_for_a_file(quick: None, tmp_path: Path) -> None:

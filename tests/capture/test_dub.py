@@ -15,6 +15,7 @@ from avatar.capture.paste import Paster, face_mask
 from avatar.capture.source import open_video
 from avatar.errors import CaptureError
 from avatar.face.keypoints import BROWS, EYES, MOUTH
+from avatar.render.receipt import Receipt, receipt_path
 from avatar.render.video import Video
 from avatar.speech.speech import Speech
 from avatar.speech.visemes import between
@@ -95,6 +96,9 @@ def test_new_words_in_a_whole_scene(mira: Avatar, speech: Speech, tmp_path: Path
     assert (made.width, made.height, made.fps) == (640, 480, fps)
     assert video.frames == frame_count(len(speech.sound), fps) == len(list(made.read()))
     assert {step.stage for step in steps} == {"look", "render"} and steps[-1].done == video.frames
+    assert video.receipt == Receipt.load(receipt_path(out))
+    assert video.receipt.frames == video.frames and video.receipt.lips_read_s > 0.5
+    assert video.receipt.silence in ("closed", "none in it")
     before, after = (np.stack(list(open_video(path).read(0, 20))).astype(int)
                      for path in (scene, out))  # fmt: skip
     change = np.abs(before - after).mean(axis=(0, 3))

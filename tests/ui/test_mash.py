@@ -10,6 +10,7 @@ import pytest
 
 from avatar.face.drawing import draw_with_mouth
 from avatar.render.mashing import example
+from avatar.render.receipt import Receipt, receipt_path
 from avatar.ui.mash import Handlers
 from avatar.ui.proof import Prover
 
@@ -53,6 +54,7 @@ def test_one_sentence_over_four_motions_is_one_video(prover):
     assert Path(video).read_bytes()[4:8] == b"ftyp" and Path(preview).exists()
     assert 0 <= figures["spread_px"] < 8 and figures["silence_opening_px"] > 0
     assert json.dumps(figures) and "open in silence" in status
+    assert Receipt.load(receipt_path(video)).line in status and figures["receipt"]["passed"]
 
 
 @pytest.mark.parametrize(

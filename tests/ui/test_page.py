@@ -56,7 +56,7 @@ def test_first_picture_soon_then_the_video(client):
     video, info, files, *_ = job.result()
     with open(video, "rb") as file:
         assert file.read(8)[4:] == b"ftyp"
-    assert info["voice"] == "de" and len(files) == 3
+    assert info["voice"] == "de" and len(files) == 4 and info["receipt"]["passed"]
 
 
 def test_a_mash_has_names_and_pictures(client):
@@ -77,7 +77,7 @@ def test_a_proof_is_a_video_with_figures(client):
     video, figures, *_ = client.predict(text="Oh.", api_name="/prove")
     with open(video, "rb") as file:
         assert file.read(8)[4:] == b"ftyp"
-    assert figures["reader_error_px"] < 1
+    assert figures["reader_error_px"] < 1 and figures["receipt"]["frames_dropped"] == 0
 
 
 BAD = {
