@@ -16,9 +16,10 @@ import numpy as np
 
 from ..capture.layout import Capture, Take
 from ..errors import AvatarError
+from ..face.keypoints import MOUTH
 from ..hub import Progress
 from ..identity import Identity, IdentityConfig
-from ..metrics import views as choose
+from ..metrics.disentanglement import far_apart
 from ..metrics.evaluate import Evaluation, check_rate, controls, listen, score_pictures
 from ..metrics.subject import Subject
 from ..metrics.syncnet import SyncNetScorer
@@ -94,7 +95,6 @@ def make_table(
     *,
     wav2lip: str | None = None,
     syncnet: SyncNetScorer | None = None,
-    engine: str = "auto",
     progress: Progress | None = None,
 ) -> Table:
     """Measure every method on a take; writes their films into ``out``.
@@ -107,7 +107,6 @@ def make_table(
         out: folder, made if need be.
         wav2lip: weights of Wav2Lip, a file or a Hub repository; None: its row is empty.
         syncnet: gives LSE-C and LSE-D.
-        engine: what renders, see ``make_engine``.
         progress: called as (stage, done, total).
 
     Raises:
@@ -121,11 +120,11 @@ def make_table(
     started = time.perf_counter()
     speech = listen(take, use_transcript=True)
     listening = time.perf_counter() - started
-    methods = list(_methods(identity, capture, baselines, engine))
+    methods = list(_methods(identity, capture, baselines))
     guest = _wav2lip(wav2lip)
     rows = [guest] if isinstance(guest, Row) else []
     methods += [] if isinstance(guest, Row) else [(BASELINE, guest)]
-    stand = _Stand(take, speech, out, syncnet, _frames_to_show(take))
+    stand = _Stand(take, speech, out, syncnet)
     networks = {m.name: m.one_frame(take, speech) for kind, m in methods if kind != CONTROL}
     speeds = frames_per_second({name: each for name, each in networks.items() if each})
     rows.append(stand.truth())
@@ -148,14 +147,13 @@ class _Stand:
     speech: Speech
     out: Path
     syncnet: SyncNetScorer | None
-    at: list[int]
-    """Frames that are shown."""
     shown: dict[str, list[np.ndarray]] = field(default_factory=dict)
 
     def __post_init__(self):
         self.length = min(len(self.take.pose), len(self.speech.track.values))
         samples = self.length * SAMPLE_RATE / self.take.capture.fps
         self.sound = self.speech.sound[: int(samples)]
+        self.at = _frames_to_show(self.take, self.length)
 
     def row(self, kind: str, method: Method, network_fps: float | None) -> Row:
         """Measure a method."""
@@ -207,14 +205,14 @@ def _check(take: Take, baselines: Baselines) -> None:
 
 
 def _methods(
-    identity: Identity, capture: Capture, baselines: Baselines, engine: str
+    identity: Identity, capture: Capture, baselines: Baselines
 ) -> Iterator[tuple[str, Method]]:
     """Everything that can always be measured: (kind, method)."""
-    ours = Subject.of(identity, engine)
+    ours = Subject.of(identity)
     yield OURS, Rendered(f"{identity.name} (ours)", ours)
     config = IdentityConfig("same budget", network=baselines.ours.config)
     equal = Identity(config, baselines.ours, {}, None)
-    yield OURS, Rendered("ours, budget of NVP + Pix2Pix", Subject.of(equal, engine))
+    yield OURS, Rendered("ours, budget of NVP + Pix2Pix", Subject.of(equal))
     yield BASELINE, NvpPix2Pix(baselines, ours.engine.name)
     train = TrainFrames(capture)
     yield BASELINE, NearestViseme(train)
@@ -234,8 +232,9 @@ def _wav2lip(source: str | None) -> Wav2LipRow | Row:
     return Row(WAV2LIP, BASELINE, missing=f"n/a: weights not found ({reason})")
 
 
-def _frames_to_show(take: Take) -> list[int]:
+def _frames_to_show(take: Take, length: int) -> list[int]:
     """True frames of the take whose mouths differ most, in order."""
-    views = choose.different_mouths(take.capture, SHOWN, with_picture=True)
-    return sorted(frame for owner, frame in views if owner is take)
-
+    frames = [frame for frame in take.rendered if frame < length]
+    lips = take.arrays["landmarks3d_canonical"][frames][:, list(MOUTH)]
+    apart = np.linalg.norm(lips[:, None] - lips[None], axis=-1).mean(axis=-1)
+    return sorted(frames[i] for i in far_apart(apart, SHOWN))

@@ -27,7 +27,6 @@ PIX2PIX_STEPS = 2_600
 """Of batches of two: with the keypoints' share, as long as 3,000 steps of our renderer."""
 LEAST_S = 60.0
 """Seconds for the keypoints, however long the rest took."""
-log = logging.getLogger(__name__)
 
 
 def train_baselines(capture: Capture, run: Path, arms: Path, out: Path) -> list[Path]:
