@@ -52,7 +52,11 @@ class Report:
             text = (folder / "comparison.json").read_text(encoding="utf-8")
             comparison = json.loads(text)
             rows = [row["name"] for row in comparison["rows"] if row["kind"] != "control"]
-            curves = _curves(folder / "frames.csv", [row["name"] for row in comparison["rows"]])
+            curves = _curves(
+                folder / "frames.csv",
+                [row["name"] for row in comparison["rows"]],
+                [metric["key"] for metric in comparison["metrics"]],
+            )
             return cls(folder, comparison, dict(zip(rows, videos, strict=True)), curves)
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise AvatarError(f"The comparison in {folder.name} cannot be read.") from error
@@ -86,8 +90,8 @@ class Report:
         """A metric's name and unit for people."""
         for metric in self.comparison["metrics"]:
             if metric["key"] == key:
-                return ", ".join(filter(None, (metric["name"], metric["unit"])))
-        return key.replace("_", " ").capitalize()
+                return first_upper(", ".join(filter(None, (metric["name"], metric["unit"]))))
+        return first_upper(key.replace("_", " "))
 
     def picture(self, row: str, frame: int, like: np.ndarray | None = None) -> np.ndarray:
         """A frame of one of the videos, (H, W, 3) uint8 RGB.
@@ -120,14 +124,22 @@ class Report:
         return out
 
 
+def first_upper(text: str) -> str:
+    """A name at the beginning of a line."""
+    return text[:1].upper() + text[1:]
+
+
 @lru_cache(maxsize=32)
 def _film(path: Path, fps: Fraction) -> VideoSource:
     """To look into a video once, not at every move of the slider."""
     return open_video(path).at(fps)
 
 
-def _curves(path: Path, rows: Sequence[str]) -> dict[str, dict[str, np.ndarray]]:
-    """Metric -> row -> values; without metrics and rows that have none."""
+def _curves(
+    path: Path, rows: Sequence[str], order: Sequence[str]
+) -> dict[str, dict[str, np.ndarray]]:
+    """Metric -> row -> values, without those that have none; first what the table has not, which
+    is how far the lips are open, then in its order."""
     found: dict[str, dict[str, dict[int, float]]] = {}
     with path.open(newline="", encoding="utf-8") as file:
         for line in csv.DictReader(file):
@@ -135,9 +147,9 @@ def _curves(path: Path, rows: Sequence[str]) -> dict[str, dict[str, np.ndarray]]
                 if key not in FIXED and value:
                     row = found.setdefault(key, {}).setdefault(line["row"], {})
                     row[int(line["frame"])] = float(value)
+    keys = sorted(found, key=lambda key: order.index(key) if key in order else -1)
     return {
-        key: {row: _dense(values[row]) for row in rows if row in values}
-        for key, values in found.items()
+        key: {row: _dense(found[key][row]) for row in rows if row in found[key]} for key in keys
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .compare_report import Report
+from .compare_report import Report, first_upper
 
 SCRUB = Path(__file__).with_name("compare.js").read_text(encoding="utf-8")
 """Script that lets the mark in the plot and the slider follow each other."""
@@ -20,6 +20,9 @@ ARROWS = {
     "zero": ("→ 0", "best at zero"),
 }
 KINDS = {"reference": "Reference", "candidate": "Compared", "control": "Controls, made here"}
+KEY = """<p class="fineprint key"><span><b></b> the best</span><span>‡ a control, which is made to
+be worse, scores better</span><span><i>grey</i> cannot tell the controls apart here</span>
+<span>+ how it is made</span></p>"""
 WIDTH, HEIGHT, PADDING = 1000, 200, 10
 """Of a plot: units that are stretched to the page, px, px."""
 POINTS = 700
@@ -42,7 +45,7 @@ def table(report: Report) -> str:
     return (
         f"{_warnings(report.comparison.get('warnings', []))}"
         '<div class="measured" tabindex="0" role="region" aria-label="What was measured"><table>'
-        f"{_head(rows, report.names)}{bodies}</table></div>"
+        f"{_head(rows, report.names)}{bodies}</table></div>{KEY}"
     )
 
 
@@ -79,7 +82,7 @@ def _metric(metric: dict[str, Any], rows: list[dict[str, Any]]) -> str:
     unit = escape(metric.get("unit", ""))
     why = escape(metric.get("why") or "") if grey else ""
     name = (
-        f"<details><summary>{escape(metric['name'])} "
+        f"<details><summary>{escape(first_upper(metric['name']))} "
         f'<small>{unit} <abbr title="{means}">{arrow}</abbr></small></summary></details>'
     )
     texts = numbers(values, better == "zero", metric.get("digits"))
@@ -101,27 +104,28 @@ def _metric(metric: dict[str, Any], rows: list[dict[str, Any]]) -> str:
 def _cell(text: str, reason: str, key: str, row: dict[str, Any], place: str) -> str:
     if not text:
         return f'<td class="{place} missing" title="{escape(reason)}">n/a</td>'
+    best, told = key in row.get("best", ()), []
+    if best:
+        place, text, told = f"{place} best", f"<b>{text}</b>", ["the best"]
     if better := row.get("beaten_by", {}).get(key):
-        title = f"{', '.join(better)}: better, though it is made to be worse"
-        return f'<td class="{place}" title="{escape(title)}">{text}&nbsp;‡</td>'
-    if key in row.get("best", ()):
-        return f'<td class="{place} best" title="the best"><b>{text}</b></td>'
-    return f'<td class="{place}">{text}</td>'
+        text += "&nbsp;‡"
+        told.append(f"better, though made to be worse: {', '.join(better)}")
+    return f'<td class="{place}" title="{escape("; ".join(told))}">{text}</td>'
 
 
 def _recipe(metric: dict[str, Any], rows: list[dict[str, Any]]) -> str:
     """How a number is made, whether it is worth anything here, and why some are missing."""
     key, parts = metric["key"], [escape(metric.get("recipe", ""))]
-    if metric.get("telling") is False:
+    if why := metric.get("why"):
         parts.append(
-            f"<b>Grey, because:</b> {escape(metric.get('why') or 'it tells nothing here')}"
+            f"<b>{'Grey' if metric.get('telling') is False else 'Here'}:</b> {escape(why)}"
         )
     margins = metric.get("margins") or {}
     known = {name: value for name, value in margins.items() if value is not None}
     if known:
-        texts = numbers(known.values(), True, metric.get("digits"))
+        texts = numbers(known.values(), False, metric.get("digits"))
         told = (f"{escape(n)} {text}" for n, text in zip(known, texts, strict=True))
-        parts.append(f"<b>From the controls:</b> {', '.join(told)}")
+        parts.append(f"<b>Worse than the original by:</b> {', '.join(told)}")
     for row in rows:
         if better := row.get("beaten_by", {}).get(key):
             parts.append(

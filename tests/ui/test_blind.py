@@ -7,7 +7,6 @@ from pathlib import Path
 
 import gradio as gr
 import pytest
-from films import film
 
 from avatar.cli import main
 from avatar.errors import AvatarError
@@ -17,20 +16,10 @@ from avatar.ui.votes import COLUMNS, Pair, Poll, Vote, tally, wilson
 ME, OTHER = "a" * 32, "b" * 32
 
 
-@pytest.fixture(scope="module")
-def videos(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("votes")
-    shown = [(method, clip) for clip in ("hello.mp4", "bye, all.mp4") for method in ("mira", "nvp")]
-    for n, (method, clip) in enumerate([*shown, ("nvp", "alone.mp4")]):
-        (folder / method).mkdir(exist_ok=True)
-        film(folder / method / clip, "-t", "0.4", "-vf", f"scale={64 + 2 * n}:64",
-             "-metadata", f"title={method}", "-metadata:s:v", f"handler_name={method}")  # fmt: skip
-    return folder
-
-
 @pytest.fixture
-def folder(videos, tmp_path) -> Path:
-    return shutil.copytree(videos, tmp_path / "votes")
+def folder(ballots, tmp_path) -> Path:
+    ignore = shutil.ignore_patterns("votes.csv")
+    return shutil.copytree(ballots, tmp_path / "votes", ignore=ignore)
 
 
 @pytest.fixture

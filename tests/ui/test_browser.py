@@ -1,58 +1,19 @@
 """The page as people meet it: in headless Chromium, at two widths, light and dark."""
 
-import os
-import shutil
+import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from browsing import CHROMIUM, keep
 
 from avatar.speech import tts
 from avatar.speech.audio import save_wav
 
 playwright = pytest.importorskip("playwright.sync_api")
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-ARTEFACTS = Path(os.environ.get("ARTEFACTS", "artifacts"))
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    with playwright.sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=CHROMIUM)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_page(browser, url):
-    """A function that opens the page at a width and colour scheme."""
-    contexts = []
-
-    def open_page(width: int = 1280, scheme: str = "light"):
-        context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.hosts = set()
-        page.on("request", lambda request: page.hosts.add(urlsplit(request.url).hostname))
-        page.goto(url)
-        page.wait_for_selector(".stage img")
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-
-
-def keep(page, name: str) -> None:
-    """Keep a screenshot as an artefact of CI."""
-    ARTEFACTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=ARTEFACTS / f"{name}.png", full_page=True)
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
@@ -77,6 +38,10 @@ def test_a_typed_text_becomes_a_video(open_page):
         page.get_by_role("button", name="Download video").click()
     assert download.value.suggested_filename == "mira-ai-generated.mp4"
     assert download.value.path().read_bytes()[4:8] == b"ftyp"
+    assert "no frame lost" in page.locator(".receipt").inner_text()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Sync receipt").first.click()
+    assert json.loads(download.value.path().read_text())["passed"] is True
     keep(page, "page-video")
 
 
@@ -155,6 +120,9 @@ def test_the_proof_plays(open_page):
     with page.expect_download() as download:
         page.get_by_role("button", name="Download video").last.click()
     assert download.value.suggested_filename == "mira-proof-ai-generated.mp4"
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Sync receipt").last.click()
+    assert download.value.suggested_filename == "mira-proof-ai-generated.receipt.json"
 
 
 def test_a_proof_is_cancelled(open_page, jobs_left):

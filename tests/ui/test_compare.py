@@ -14,7 +14,7 @@ from gradio_client import Client, handle_file
 
 from avatar.errors import AvatarError
 from avatar.ui import compare_request, job
-from avatar.ui.compare import Handlers
+from avatar.ui.compare import EXAMPLE, EXAMPLE_VIDEOS, Handlers
 from avatar.ui.compare_report import Report
 from avatar.ui.compare_request import Comparison
 from avatar.ui.compare_view import numbers, plot, table
@@ -143,12 +143,12 @@ def test_the_table_says_what_is_best_missing_and_worthless(report):
     html = table(report)
     assert html.count("<details>") == 7 and html.count("Computed on both") == 7
     assert '<td class="candidate first best" title="the best"><b>35.27</b></td>' in html
-    assert "A warning &amp; more." in html and "Grey, because:" in html
+    assert "A warning &amp; more." in html and "<b>Grey:</b> It cannot" in html
     assert html.count('class="metric grey" title="It cannot tell the frozen mouth apart."') == 1
     assert '<td class="missing" colspan="6">n/a: weights not found (lpips)</td>' in html
     assert 'title="It is what the others are held against.">n/a</td>' in html
-    assert "shuffled sound +1.50, shifted +5 −2.25" in html
-    assert 'title="shuffled sound: better, though it is made to be worse">7.25&nbsp;‡' in html
+    assert "shuffled sound 1.50, shifted +5 −2.25" in html
+    assert 'title="better, though made to be worse: shuffled sound">7.25&nbsp;‡' in html
     assert "<span>true.mp4</span>" in html and report.names[TRUE] == "true.mp4"
     assert all(f'<abbr title="{t}' in html for t in ("higher", "lower", "best at zero"))
 
@@ -183,7 +183,7 @@ def test_a_curve_has_gaps_and_few_points(report):
     assert np.isnan(first[7]) and len(first) == 50
     candidate = html.split('class="c1" d="')[1].split('"')[0]
     assert candidate.count("M") == 2 and candidate.count("L") == 47
-    assert set(report.curves) == {"psnr", "opening"}
+    assert list(report.curves) == ["opening", "psnr"]
     long = Report(report.folder, report.comparison, report.videos,
                   {"psnr": {"one.mp4": np.arange(4500.0)}})  # fmt: skip
     assert len(plot(long, "psnr")) < 12_000 and plot(long, "nothing") == ""
@@ -213,3 +213,12 @@ def test_a_damaged_folder_is_one_sentence(videos, tmp_path):
     (folder / "comparison.json").write_text("{}")
     with pytest.raises(AvatarError, match="cannot be read"):
         Report.read(folder, videos[:2])
+
+
+def test_the_example_is_whole():
+    report = Handlers().example(None)
+    assert Handlers().example(report) is report
+    assert [path.name for path in report.videos.values()] == [v.name for v in EXAMPLE_VIDEOS]
+    assert {"psnr", "opening"} <= set(report.curves)
+    assert sum(f.stat().st_size for f in EXAMPLE.rglob("*") if f.is_file()) < 3e6
+    assert str(report.folder.parent) not in json.dumps(report.comparison)
