@@ -13,7 +13,7 @@ from ..errors import CaptureError
 from ..face.drawing import SIZE
 from ..face.keypoints import EYES, JAW, LEFT_EYE, RIGHT_EYE
 from ..face.mashing import FaceGeometry
-from ..face.pose import from_motion, middle_pose, posed_points, to_motion, unproject
+from ..face.pose import from_motion, middle_pose, posed_points, project, to_motion, unproject
 from .detect import WEIGHTS
 
 FOCAL = 1792.0
@@ -30,6 +30,8 @@ FITTED = 300
 """Most frames that the rest face is made of."""
 TURNS = 8
 """Rounds of aligning all faces to their median; it stands still after half of them."""
+LOST = 5.0
+"""A pose that misses its points by so many times the usual is none."""
 WINDOW = 7
 """Frames that smoothing looks at: less than two tenths of a second on either side."""
 
@@ -79,6 +81,10 @@ def fit_poses(
     seen = np.ascontiguousarray(keypoints[frames][:, list(RIGID)], float)
     found = np.stack([_pose(face, points, geometry.camera) for points in seen])
     middle = middle_pose(found)
+    missed = np.linalg.norm(project(face, found, geometry.camera) - seen, axis=2).mean(axis=1)
+    # Hardly ever, SQPnP sees a head upside down and much too near: the usual pose starts better.
+    for i in np.flatnonzero(missed > LOST * np.median(missed)):
+        found[i] = _refined(face, seen[i], geometry.camera, middle)
     motion = np.zeros((len(keypoints), 6))
     motion[frames] = to_motion(found, middle)
     return from_motion(smooth(motion, visible), middle).astype(np.float32)
@@ -132,9 +138,21 @@ def fill_gaps(track: np.ndarray, visible: np.ndarray | None = None) -> np.ndarra
 
 def _pose(face: np.ndarray, points: np.ndarray, camera: np.ndarray) -> np.ndarray:
     """(4, 4): the pose in which ``face`` (n, 3) is seen at ``points`` (n, 2)."""
-    camera = camera.astype(float)
-    _, turn, place = cv2.solvePnP(face, points, camera, None, flags=cv2.SOLVEPNP_SQPNP)
-    _, turn, place = cv2.solvePnP(face, points, camera, None, turn, place, True)
+    _, turn, place = cv2.solvePnP(
+        face, points, camera.astype(float), None, flags=cv2.SOLVEPNP_SQPNP
+    )
+    return _refined(face, points, camera, _matrix(turn, place))
+
+
+def _refined(
+    face: np.ndarray, points: np.ndarray, camera: np.ndarray, start: np.ndarray
+) -> np.ndarray:
+    """(4, 4): ``_pose`` as it is found from one that is near."""
+    turn, place = cv2.Rodrigues(start[:3, :3])[0], start[:3, 3:].copy()
+    return _matrix(*cv2.solvePnP(face, points, camera.astype(float), None, turn, place, True)[1:])
+
+
+def _matrix(turn: np.ndarray, place: np.ndarray) -> np.ndarray:
     pose = np.eye(4)
     pose[:3, :3], pose[:3, 3] = cv2.Rodrigues(turn)[0], place[:, 0]
     return pose

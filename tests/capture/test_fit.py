@@ -71,6 +71,25 @@ def test_poses_turn_as_the_head_does(faces: list[Face], keypoints: np.ndarray):
     )  # fmt: skip
 
 
+def test_a_head_that_the_solver_sees_upside_down_is_put_right(
+    faces: list[Face], keypoints: np.ndarray, monkeypatch: pytest.MonkeyPatch
+):
+    geometry = fit_geometry(np.stack([face.mesh for face in faces]))
+    right, solve, calls = fit_poses(keypoints, geometry), cv2.solvePnP, []
+
+    def fails_once(*arguments, **named):
+        found, turn, place = solve(*arguments, **named)
+        if "flags" in named:
+            calls.append(named)
+            if len(calls) == 5:  # as OpenCV 4.11 does in one of half a million
+                return found, np.array([[-1.66], [0.15], [0.1]]), place * 0.4
+        return found, turn, place
+
+    monkeypatch.setattr(cv2, "solvePnP", fails_once)
+    assert pose_distance(fit_poses(keypoints, geometry), right).max() < 0.1
+    assert len(calls) == len(keypoints)
+
+
 def test_the_rest_face_is_a_face(faces: list[Face]):
     rest = fit_geometry(np.stack([face.mesh for face in faces])).canonical
     right, left = rest[36:42].mean(axis=0), rest[42:48].mean(axis=0)
