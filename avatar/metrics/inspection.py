@@ -12,8 +12,8 @@ from ..timing import frame_count
 from .finished import Heard, Streams, heard, streams
 from .lip_check import OPEN_S, LipCheck, Mouth, check_lips
 
-UNSURE = 0.25
-"""Frames by which the reading of an offset may be off: 95 of 100 renders in time are within it."""
+UNSURE_MS = 10.0
+"""By how much an offset that is read may be off: 95 of 100 renders in time are within it."""
 ROUNDING_MS = 1.0
 """Times in an MP4 are whole ticks."""
 
@@ -89,7 +89,7 @@ def _reasons(
         reasons.append("its sound is not the one that was given")
     elif abs(sounding.late_ms or 0) > frame_ms:
         reasons.append(f"its sound is {_late(sounding.late_ms)}, more than a frame")
-    if offset is not None and abs(offset) > (1 + UNSURE) * frame_ms:
+    if offset is not None and abs(offset) > frame_ms + UNSURE_MS:
         reasons.append(f"its lips are {_late(offset)}, more than a frame")
     return reasons
 

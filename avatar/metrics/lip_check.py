@@ -43,8 +43,11 @@ TURNS, TURN_PX = 6, 2.0
 single syllable shows could be early or late."""
 CORRELATION = 0.65
 """Least correlation of the openings at an offset that counts."""
-MARGIN, NEAR = 0.2, 2
-"""By how much every lag further away than so many frames must be worse."""
+MARGIN, NEAR_S = 0.2, 0.09
+"""By how much every lag further away than so many seconds must be worse."""
+STRONG, HALF_MARGIN = 0.75, 0.05
+"""Lips more than a frame out of time are a grave thing to say: the least correlation for that, and
+by how much each half of what was read has to be worse in time."""
 
 SILENT = 0.95
 """Weight of silence from which on a frame is to be silent."""
@@ -212,18 +215,26 @@ def _offset(
     at = np.flatnonzero(np.isfinite(read))
     moves = sum(_turns(asked[start:stop]) for start, stop in _runs(np.isfinite(read)))
     if moves < TURNS:
-        return None, None, "the mouth hardly moves in what is said"
-    reach = round(REACH_S * fps)
+        return None, None, "too little is said" if moves else "the mouth is to stay closed"
+    reach, near = max(round(REACH_S * fps), 4), max(round(NEAR_S * fps), 1)
     padded = np.pad(asked, reach, constant_values=OPENING["sil"])
     lags = np.arange(-reach, reach + 1)
     wanted = padded[at[None] - lags[:, None] + reach]  # (lags, frames)
     likeness = _correlations(wanted, read[at])
     best = int(likeness.argmax())
-    others = likeness[np.abs(lags - lags[best]) > NEAR]
-    clear = likeness[best] >= CORRELATION and likeness[best] - others.max() >= MARGIN
-    if not clear:
-        return None, float(likeness[best]), "the lips that were read do not tell"
-    return float(lags[best] + _peak(likeness, best)), float(likeness[best]), ""
+    offset, others = lags[best] + _peak(likeness, best), np.abs(lags - lags[best]) > near
+    sure = likeness[best] >= CORRELATION and likeness[best] - likeness[others].max() >= MARGIN
+    if abs(offset) > 1:
+        sure &= likeness[best] >= STRONG and _both_halves(wanted[[best, reach]], read[at])
+    why = "" if sure else "the lips cannot be read clearly enough"
+    return float(offset) if sure else None, float(likeness[best]), why
+
+
+def _both_halves(rows: np.ndarray, curve: np.ndarray) -> bool:
+    """Whether each half of a curve (n,) is more like the first of two rows (2, n)."""
+    halves = zip(np.array_split(rows, 2, axis=1), np.array_split(curve, 2), strict=True)
+    likeness = [_correlations(row, half) for row, half in halves]
+    return all(first - second >= HALF_MARGIN for first, second in likeness)
 
 
 def _turns(curve: np.ndarray) -> int:
@@ -241,9 +252,8 @@ def _turns(curve: np.ndarray) -> int:
 
 def _correlations(rows: np.ndarray, curve: np.ndarray) -> np.ndarray:
     """Pearson correlation of each row (m, n) with a curve (n,); 0 where one does not move."""
-    rows, curve = np.float64(rows), np.float64(curve)
-    rows -= rows.mean(axis=1, keepdims=True)
-    curve -= curve.mean()
+    rows = rows - rows.mean(axis=1, keepdims=True, dtype=np.float64)
+    curve = curve - curve.mean(dtype=np.float64)
     power = np.square(rows).sum(axis=1) * np.square(curve).sum()
     return rows @ curve / np.sqrt(np.maximum(power, 1e-6))
 
