@@ -16,6 +16,9 @@ MAX_LAG = 10
 """Frames either way in which the offset is looked for."""
 LEAST_PAIRS = 8
 """A correlation over fewer frames says nothing."""
+LEAST_MOTION = 0.012
+"""Standard deviation of the outer lips' opening, in distances of the outer eye corners, of a mouth
+that moves: a still one that is tracked on a moving head has 0.005, speakers have 0.03 and more."""
 VOWELS_HZ, DEPTH_DB = (500.0, 2500.0), 40.0
 """Where open mouths are loud: in 31 unseen clips of Mira, 3 s each, the outer lips fit the loudness
 there best within a frame of the truth 24 times; inner lips and the whole sound, 16 times. What is
@@ -97,12 +100,13 @@ def loudness_lag(track: FaceTrack, sound: np.ndarray) -> tuple[int, float] | Non
         Frames, positive where the lips are late, and the correlation of the outer opening with
         the loudness in dB; None for silence, a mouth that stands still, or too few frames.
     """
-    if not len(sound):
+    lips = outer_opening(mouth_points(track))
+    if not len(sound) or lips.std() < LEAST_MOTION * PX * track.interocular:
         return None
     vowels = sosfilt(butter(4, VOWELS_HZ, "band", fs=SAMPLE_RATE, output="sos"), sound)
     level = frame_levels(vowels, track.fps)[: len(track)]
     loudness = np.maximum(level, level.max() - DEPTH_DB)
-    return best_lag(outer_opening(mouth_points(track)), loudness)
+    return best_lag(lips, loudness)
 
 
 def mouth_points(track: FaceTrack) -> np.ndarray:

@@ -18,6 +18,7 @@ from ..errors import AvatarError
 from ..face.keypoints import LEFT_EYE, NOSE_BASE, RIGHT_EYE
 from ..speech.prosody import frame_levels, silence_gate
 from ..timing import SAMPLE_RATE
+from .lips import LEAST_MOTION
 
 FPS = Fraction(25)
 """The one frame rate at which mouths are looked at."""
@@ -39,9 +40,6 @@ FEWEST = 25
 """Frames without which there is too little to say: a second."""
 LEAST_SPEECH = 8
 """Frames in which something must be heard."""
-LEAST_MOTION = 0.012
-"""Standard deviation of the outer lips' distance, in inter-ocular ones, of a mouth that moves: a
-still one that is tracked on a moving head has 0.005, speakers have 0.03 and more."""
 LEAST_CONFIDENCE = 0.15
 """From which on a shift stands out. True pairs of three seconds reach 0.19 to 0.6. So do half of
 those whose sound is another's, but of ten seconds only one in twenty."""

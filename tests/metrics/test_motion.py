@@ -107,6 +107,7 @@ def test_lips_beside_the_loudness_of_vowels(mira: FaceTrack, late: int) -> None:
     assert abs(lag - late) <= 1 and 0.4 < fit < 1
     for nothing in (np.zeros(128_000, np.float32), np.empty(0, np.float32), sound[:640]):
         assert lips.loudness_lag(track, nothing) is None
+    assert lips.loudness_lag(track.taken(np.zeros(200, int)), sound) is None
 
 
 def test_outer_lips_are_apart_by_the_mean_of_three_pairs() -> None:
