@@ -59,14 +59,14 @@ def benchmark(identity: Identity, seconds: float = 10.0, patience: float = 1.0) 
     """
     if not seconds >= 0.04:
         raise SoundError(f"A clip of {seconds:g} s is too short to measure: take 1 s or more.")
-    machine = _machine()  # first: its load should be others' only
+    about = machine()  # first: its load should be others' only
     sound = speech_of(seconds)
     # Before the other engines, so that the peak of memory is the product's own.
     video = _time_video(identity, sound)
     return {
         "identity": identity.name,
         "seconds": seconds,
-        "machine": machine,
+        "machine": about,
         "video": video,
         "engines": _time_engines(identity, sound, patience),
     }
@@ -215,7 +215,8 @@ def _peak_memory_mb() -> float | None:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
+    """What this machine is, and how busy it has been for a minute."""
     affinity, load = (getattr(os, name, None) for name in ("sched_getaffinity", "getloadavg"))
     return {
         "cpu": _cpu_name(),

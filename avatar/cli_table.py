@@ -36,23 +36,28 @@ def _table(options: argparse.Namespace) -> dict[str, Any]:
     from .baselines import table_text
     from .baselines.store import SHIPPED, Baselines
     from .baselines.table import make_table
+    from .benchmark import machine
     from .capture.layout import Capture
     from .identity import load_identity
     from .metrics.syncnet import find_syncnet
 
     baselines = Baselines.load(options.baselines or SHIPPED)
     syncnet = find_syncnet(options.syncnet)
-    identity = load_identity(options.identity, options.revision)
+    identity, about = load_identity(options.identity, options.revision), machine()
     with progress_of(options) as progress:
         table = make_table(
             identity, Capture.load(options.capture), options.take, baselines, options.out,
             wav2lip=options.wav2lip, syncnet=syncnet, progress=progress,
         )  # fmt: skip
-    texts = {"table.md": table_text.as_markdown(table), "table.csv": table_text.as_csv(table)}
+    where = f"{about['cpu']}, {about['cores']} cores, {about['gpu'] or 'no GPU'}"
+    texts = {
+        "table.md": table_text.as_markdown(table, f"{where}, load {about['load_before']}"),
+        "table.csv": table_text.as_csv(table),
+    }
     for name, text in texts.items():
         with replacing(options.out / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
     with replacing(options.out / "table.png") as temporary:
         Image.fromarray(table_text.contact_sheet(table)).save(temporary, "png")
     print(texts["table.md"])
-    return table_text.as_dict(table)
+    return table_text.as_dict(table) | {"machine": about}

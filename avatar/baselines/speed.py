@@ -1,28 +1,30 @@
-"""How fast networks are, one frame at a time and taking turns, so that a busy machine is fair."""
+"""How fast things are that take turns, so that a busy machine is as unfair to all."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from statistics import median
 
-from .method import OneFrame
-
 ROUNDS = 3
-"""The median of so many counts."""
+"""Turns of each; the median counts."""
 PATIENCE_S = 1.0
-"""Least seconds of each."""
+"""Least seconds for which a network is timed, each turn."""
+
+Timed = Callable[[], float]
+"""Does a piece of work and gives its frames a second."""
 
 
-def frames_per_second(networks: Mapping[str, OneFrame]) -> dict[str, float]:
-    """Frames a second of each network at batch 1, after a frame to warm up."""
-    found: dict[str, list[float]] = {name: [] for name in networks}
+def in_turns(work: Mapping[str, Timed]) -> dict[str, float]:
+    """Frames a second of each, the median of its turns."""
+    found: dict[str, list[float]] = {name: [] for name in work}
     for _ in range(ROUNDS):
-        for name, one_frame in networks.items():
-            one_frame()
-            found[name].append(_rate(one_frame))
+        for name, timed in work.items():
+            found[name].append(timed())
     return {name: median(rates) for name, rates in found.items()}
 
 
-def _rate(one_frame: OneFrame) -> float:
+def network_rate(one_frame: Callable[[], object]) -> float:
+    """Calls a second, after one to warm up."""
+    one_frame()
     done, start = 0, time.perf_counter()
     while (spent := time.perf_counter() - start) < PATIENCE_S:
         one_frame()

@@ -3,13 +3,14 @@
     python -m avatar table CAPTURE --out DIR
 
 All rows get the take's sound, aligned with its transcript, and its head motion; what else one sees
-is said in its row. Each film is made twice: once against the clock into an MP4, once to be compared
-with the true frames before any encoder has touched it.
+is said in its row. Films are made into MP4s against the clock, in turns, and once more to be
+compared with the true frames before any encoder has touched them.
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ from .cutting import FrozenMouth, NearestViseme, TrainFrames
 from .held import held
 from .method import Method, Rendered
 from .pix2pix import NvpPix2Pix
-from .speed import frames_per_second
+from .speed import in_turns, network_rate
 from .store import Baselines
 from .sync import Sync, measure_sync
 from .wav2lip import WAV2LIP, Wav2LipRow
@@ -122,16 +123,15 @@ def make_table(
     listening = time.perf_counter() - started
     methods = list(_methods(identity, capture, baselines))
     guest = _wav2lip(wav2lip)
-    rows = [guest] if isinstance(guest, Row) else []
     methods += [] if isinstance(guest, Row) else [(BASELINE, guest)]
     stand = _Stand(take, speech, out, syncnet)
-    networks = {m.name: m.one_frame(take, speech) for kind, m in methods if kind != CONTROL}
-    speeds = frames_per_second({name: each for name, each in networks.items() if each})
-    rows.append(stand.truth())
+    speeds = stand.speeds([method for kind, method in methods if kind != CONTROL])
+    rows = [stand.truth()]
     for number, (kind, method) in enumerate(methods):
         if progress:
             progress("table", number, len(methods))
         rows.append(stand.row(kind, method, speeds.get(method.name)))
+    rows += [guest] if isinstance(guest, Row) else []
     rows.sort(key=lambda row: (TRUTH, OURS, BASELINE, CONTROL).index(row.kind))
     return Table(
         identity.name, capture.subject, take.name, stand.length, speech.source, listening,
@@ -155,14 +155,23 @@ class _Stand:
         self.sound = self.speech.sound[: int(samples)]
         self.at = _frames_to_show(self.take, self.length)
 
-    def row(self, kind: str, method: Method, network_fps: float | None) -> Row:
-        """Measure a method."""
-        started = time.perf_counter()
-        film = self._film(method.name, method.frames(self.take, self.speech))
-        seconds = time.perf_counter() - started
+    def speeds(self, methods: Sequence[Method]) -> dict[str, tuple[float | None, float]]:
+        """By method: frames a second of the network alone and of the way to an MP4."""
+        networks = {m.name: m.one_frame(self.take, self.speech) for m in methods}
+        alone = in_turns({
+            name: partial(network_rate, each) for name, each in networks.items() if each
+        })  # fmt: skip
+        whole = in_turns({m.name: partial(self._film_rate, m) for m in methods})
+        return {name: (alone.get(name), rate) for name, rate in whole.items()}
+
+    def row(self, kind: str, method: Method, speeds: tuple[float | None, float] | None) -> Row:
+        """Measure a method; one without ``speeds`` has no film yet."""
+        film = self._film_path(method.name)
+        if speeds is None:
+            self._film_rate(method)
         pictures = self._kept(method.name, method.frames(self.take, self.speech))
         return Row(
-            method.name, kind, method.sees, method.engine, network_fps, self.length / seconds,
+            method.name, kind, method.sees, method.engine, *(speeds or (None, None)),
             score_pictures(pictures, self.take, self.speech.source), self._sync(film),
             str(film.relative_to(self.out)),
         )  # fmt: skip
@@ -170,14 +179,22 @@ class _Stand:
     def truth(self) -> Row:
         """The film itself: each true frame is held until the next."""
         frames = held(self.take.rendered, self.length, self.take.head_over_background)
-        film = self._film(TRUTH, self._kept(TRUTH, frames))
+        film = self._film_path(TRUTH)
+        self._write(film, self._kept(TRUTH, frames))
         return Row(TRUTH, TRUTH, sync=self._sync(film), film=str(film.relative_to(self.out)))
 
-    def _film(self, name: str, frames: Iterable[np.ndarray]) -> Path:
-        words = "".join(c if c.isalnum() else " " for c in name).split()
-        film = self.out / FILMS / f"{'_'.join(words).lower()}.mp4"
+    def _film_rate(self, method: Method) -> float:
+        """Write a method's film; its frames a second."""
+        started = time.perf_counter()
+        self._write(self._film_path(method.name), method.frames(self.take, self.speech))
+        return self.length / (time.perf_counter() - started)
+
+    def _write(self, film: Path, frames: Iterable[np.ndarray]) -> None:
         write_video(film, frames, self.take.capture.fps, self.sound)
-        return film
+
+    def _film_path(self, name: str) -> Path:
+        words = "".join(c if c.isalnum() else " " for c in name).split()
+        return self.out / FILMS / f"{'_'.join(words).lower()}.mp4"
 
     def _sync(self, film: Path) -> Sync:
         return measure_sync(film, self.take, self.sound, self.syncnet)

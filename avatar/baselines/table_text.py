@@ -62,8 +62,8 @@ def columns(table: Table) -> list[Column]:
     ]
 
 
-def as_markdown(table: Table) -> str:
-    """The table with all that must be known to read it."""
+def as_markdown(table: Table, machine: str) -> str:
+    """The table with all that must be known to read it, the machine among it."""
     shown = columns(table)
     best = {column.key: _best(column, table.rows) for column in shown}
     titles = ["row", *(column.title for column in shown), "engine", "sees beside the sound"]
@@ -74,7 +74,7 @@ def as_markdown(table: Table) -> str:
         "same sound and the take's own head motion. What is said is "
         + ("aligned with the take's transcript" if table.source == "aligned" else "heard in it")
         + f", once for all rows ({table.listening_s:.1f} s, in no row's FPS). Bold is best, "
-        "controls left out.", "",
+        f"controls left out. Measured on {machine}.", "",
         _line(titles), _line("---" for _ in titles),
     ]  # fmt: skip
     for row in table.rows:
@@ -94,9 +94,9 @@ def notes(table: Table) -> list[str]:
     points, picture, ours = (trained[name] for name in ("mouth_points", "pix2pix", "ours"))
     scores = next(row.scores for row in table.rows if row.scores)
     return [
-        "FPS, network: at batch 1, median of three turns of a second each, after a warm-up, all in "
-        "one run on one machine; in brackets the ratio to the first row. FPS, to MP4: features, "
-        "drawing, network or pasting, and encoding.",
+        "FPS, network: at batch 1, after a warm-up. FPS, to MP4: features, drawing, network or "
+        "pasting, and encoding. Both: all rows in turns, three of each, of which the median "
+        "counts; in brackets the ratio to the first of ours.",
         "PSNR and SSIM: whole head picture of 512 px, then the mouth box; before any encoder.",
         f"Dlip: mean distance of 20 mouth points, read from pixels in both films; the reader's own "
         f"error here is {scores.reader_px:.2f} px, and it was trained on {scores.reader_subject}.",
@@ -110,9 +110,14 @@ def notes(table: Table) -> list[str]:
         f"({ours['oracle_seconds']} s) and the making of them. The first row was trained for "
         "longer.",
         "Nearest viseme and frozen mouth: train pictures alone, the one whose head is turned most "
-        "alike, with a mouth pasted in. Their heads jump between pictures.",
+        "alike, with a mouth pasted in. Heads and eyes jump between pictures.",
         "Controls are ours with wrong words, late words and no words.",
         *(f"{row.name}: {row.missing}." for row in table.rows if row.missing),
+        *(
+            f"{row.name}, sync: {row.sync.reason}"
+            for row in table.rows
+            if row.sync and row.sync.reason
+        ),
     ]
 
 
@@ -152,7 +157,7 @@ def contact_sheet(table: Table) -> np.ndarray:
     for name, pictures in table.shown.items():
         parts = [*pictures, *(crop(picture, table.box) for picture in pictures)]
         tiles = [cv2.resize(p, (TILE, TILE), interpolation=cv2.INTER_AREA) for p in parts]
-        write(tiles[0], name, (8, TILE - 10), 0.5)
+        write(tiles[0], name, (8, TILE - 10), 0.6)
         rows.append(np.hstack(tiles))
     return np.vstack(rows)
 
@@ -174,7 +179,7 @@ def _best(column: Column, rows: Sequence[Row]) -> float | None:
 def _cell(column: Column, row: Row, best: float | None, rows: Sequence[Row]) -> str:
     value = column.value(row)
     if value is None:
-        return "n/a"
+        return "n/a" if row.missing else "–"
     text = f"{value:.{column.digits}f}"
     if row.kind != CONTROL and value == best:
         text = f"**{text}**"
