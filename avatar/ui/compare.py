@@ -33,6 +33,8 @@ ABOUT_EXAMPLE = (
 ABOUT_RESULT = ("Your comparison", "Click the name of a metric to see how it is made.")
 WATCH_S = 0.3
 """Seconds between two looks at the work."""
+STOPPING_S = 5
+"""How long a comparison that nobody wants any more may take to end by itself."""
 MEASURING: dict[str, Any] = {"concurrency_id": "compare", "concurrency_limit": 1}
 """One comparison at a time; it runs behind the page, so whoever speaks need not wait for it."""
 FETCH = "() => setTimeout(() => document.querySelector('#comparison').click(), 300)"
@@ -126,7 +128,7 @@ def _measured(wanted: Comparison, folder: Path) -> Iterator[Report | tuple[str, 
     """
     report = folder / "comparison"
     folder.mkdir(parents=True)
-    job = Job(folder, wanted.verb(report))
+    job = Job(folder, wanted.verb(report), scratch=folder / "scratch")
     try:
         while job.running:
             yield job.progress()
@@ -135,9 +137,10 @@ def _measured(wanted: Comparison, folder: Path) -> Iterator[Report | tuple[str, 
             raise job.error
         result = Report.read(report, [Path(video) for video in wanted.videos])
     except BaseException:
-        job.close()
+        job.close(STOPPING_S)
         shutil.rmtree(folder, ignore_errors=True)
         raise
+    shutil.rmtree(folder / "scratch")
     for leftover in ("progress.json", "job.log"):
         (folder / leftover).unlink(missing_ok=True)
     yield result

@@ -31,10 +31,16 @@ class Job:
     Args:
         folder: for ``progress.json`` and ``job.log``; must exist.
         verbs: the arguments of each, all of which understand ``--progress``.
+        scratch: folder for temporary files, which is made, and left to whoever made the job: a
+            verb that is killed cannot clean up; None: the system's.
     """
 
-    def __init__(self, folder: Path, *verbs: Sequence[str]):
+    def __init__(self, folder: Path, *verbs: Sequence[str], scratch: Path | None = None):
         self.folder = folder
+        self._environment = environment()
+        if scratch is not None:
+            scratch.mkdir()
+            self._environment["TMPDIR"] = str(scratch)
         self.verb = verbs[0][0]
         """Name of the one that is at work, or was last."""
         self.error: AvatarError | None = None
@@ -115,7 +121,7 @@ class Job:
                 self._process = subprocess.Popen(
                     [*PROGRAM, *verb, "--progress", str(progress)],
                     stdin=subprocess.PIPE, stdout=output, stderr=output,
-                    env=environment(), start_new_session=True,
+                    env=self._environment, start_new_session=True,
                 )  # fmt: skip
             code = self._process.wait()
             self._process.stdin.close()

@@ -20,6 +20,7 @@ from .. import __version__  # noqa: E402
 from ..identity import Identity  # noqa: E402
 from . import blind, compare, mash, speak, studio  # noqa: E402
 from .backstage import Backstage  # noqa: E402
+from .compare_request import MAX_MINUTES  # noqa: E402
 from .controls import EXAMPLES  # noqa: E402
 from .request import MAX_CHARS, MAX_SECONDS, SOUND_MB  # noqa: E402
 from .room import VIDEO_MB  # noqa: E402
@@ -147,7 +148,8 @@ def _colophon(person: Identity) -> str:
         f"<div><h2>Who this is</h2><p>{escape(str(subject))} The code is Apache-2.0, the person "
         f"{escape(licence)}. Do not use her to deceive.</p></div>"
         f"<div><h2>Limits</h2><p>{MAX_SECONDS // 60} minutes of sound, {MAX_CHARS} characters of "
-        f"text, sounds up to {SOUND_MB} MB. One job at a time; {QUEUE} may wait.</p></div>"
+        f"text, sounds up to {SOUND_MB} MB; to compare, {MAX_MINUTES} minutes a video. One job at "
+        f"a time; {QUEUE} may wait.</p></div>"
         f"<div><h2>What is kept</h2><p>Uploads and videos are deleted after about an hour, a "
         "cancelled job at once, an avatar of your own after a day or when you say so. "
         "What you say or write is not logged and stays here; only a neural voice is fetched "

@@ -38,6 +38,9 @@ elif verb == "deaf":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     tell(0)
     time.sleep(60)
+elif verb == "draft":
+    import tempfile
+    open(words[0], "w").write(tempfile.gettempdir())
 else:
     open(words[0], "w").write("done")
 """
@@ -157,3 +160,10 @@ def test_a_job_ends_with_a_server_that_is_killed(tmp_path):
     while not gone(pid) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert gone(pid)
+
+
+def test_temporary_files_go_where_they_can_be_removed(tmp_path):
+    before = dict(os.environ)
+    work = Job(tmp_path, ["draft", str(tmp_path / "a")], scratch=tmp_path / "scratch")
+    work.wait(20)
+    assert (tmp_path / "a").read_text() == str(tmp_path / "scratch") and dict(os.environ) == before
