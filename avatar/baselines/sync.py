@@ -37,17 +37,20 @@ class Sync:
     """Why something is None."""
 
 
-def measure_sync(film: Path, take: Take, sound: np.ndarray, syncnet: SyncNetScorer | None) -> Sync:
+def measure_sync(
+    film: Path, take: Take, sound: np.ndarray, judge: MouthSync, syncnet: SyncNetScorer | None
+) -> Sync:
     """Score a film of a take.
 
     Args:
         film: 512x512 at the capture's rate, from the take's first frame on.
         take: whose head is shown.
         sound: (N,) float32 mono at 16 kHz, from the first frame on.
+        judge: gives the score that needs no download.
         syncnet: gives LSE-C and LSE-D; None, or a capture of another rate than 25: they are None.
     """
     track = _track(take, np.stack(list(_lips(film, take))))
-    found = MouthSync()(track, sound)
+    found = judge(track, sound)
     scores = {"mouth_sync": found.score, "mouth_sync_offset": found.offset_frames}
     reason = found.reason
     if syncnet is not None and track.fps == FPS:

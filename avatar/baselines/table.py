@@ -22,6 +22,7 @@ from ..hub import Progress
 from ..identity import Identity, IdentityConfig
 from ..metrics.disentanglement import far_apart
 from ..metrics.evaluate import Evaluation, check_rate, controls, listen, score_pictures
+from ..metrics.mouth_sync import MouthSync
 from ..metrics.subject import Subject
 from ..metrics.syncnet import SyncNetScorer
 from ..render.video import write_video
@@ -80,6 +81,8 @@ class Table:
     """Seconds it took to find that out, once for all rows."""
     training: dict[str, dict]
     """What the baselines were trained with, by network."""
+    judged: dict[str, dict[str, float]]
+    """How well ``mouth_sync`` tells shifted sounds, by whose they are."""
     rows: list[Row]
     shown: dict[str, list[np.ndarray]]
     """By row: pictures (512, 512, 3) uint8 RGB of a few frames whose mouths differ most."""
@@ -135,7 +138,7 @@ def make_table(
     rows.sort(key=lambda row: (TRUTH, OURS, BASELINE, CONTROL).index(row.kind))
     return Table(
         identity.name, capture.subject, take.name, stand.length, speech.source, listening,
-        baselines.facts, rows, stand.shown, capture.mouth_box,
+        baselines.facts, stand.judge.accuracy, rows, stand.shown, capture.mouth_box,
     )  # fmt: skip
 
 
@@ -153,7 +156,7 @@ class _Stand:
         self.length = min(len(self.take.pose), len(self.speech.track.values))
         samples = self.length * SAMPLE_RATE / self.take.capture.fps
         self.sound = self.speech.sound[: int(samples)]
-        self.at = _frames_to_show(self.take, self.length)
+        self.at, self.judge = _frames_to_show(self.take, self.length), MouthSync()
 
     def speeds(self, methods: Sequence[Method]) -> dict[str, tuple[float | None, float]]:
         """By method: frames a second of the network alone and of the way to an MP4."""
@@ -197,7 +200,7 @@ class _Stand:
         return self.out / FILMS / f"{'_'.join(words).lower()}.mp4"
 
     def _sync(self, film: Path) -> Sync:
-        return measure_sync(film, self.take, self.sound, self.syncnet)
+        return measure_sync(film, self.take, self.sound, self.judge, self.syncnet)
 
     def _kept(self, name: str, pictures: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Pass pictures on, and keep those that are shown."""
