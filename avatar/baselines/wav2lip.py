@@ -28,6 +28,7 @@ from ..hub import REPO_ID, fetch_file
 from ..metrics.syncnet import FOREHEAD
 from ..nets.wav2lip import COLUMNS, MELS, SIZE, Wav2Lip
 from ..render.steps import finished, looking
+from ..metrics.inspection import inspection
 from ..render.video import write_video
 from ..speech.audio import load_sound
 from ..speech.speech import Speech
@@ -167,7 +168,9 @@ def dub(film: Path, audio: Path, weights: str, out: Path) -> None:
     length = frame_count(len(sound), source.fps)
     again = (zip(source.read(), boxes, strict=False) for _ in count())
     frames = dubber.frames(islice(chain.from_iterable(again), length), sound, source.fps)
-    write_video(out, frames, source.fps, sound, size=(source.width, source.height), label=True)
+    size = source.width, source.height
+    inspect = inspection(source.fps, sound, "another network drew the lips", size)
+    write_video(out, frames, source.fps, sound, size=size, label=True, inspect=inspect)
 
 
 def _find(source: str) -> Path:
