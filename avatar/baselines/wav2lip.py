@@ -25,10 +25,10 @@ from ..capture.layout import Take
 from ..capture.source import open_video
 from ..errors import AvatarError, BundleError
 from ..hub import REPO_ID, fetch_file
+from ..metrics.inspection import inspection
 from ..metrics.syncnet import FOREHEAD
 from ..nets.wav2lip import COLUMNS, MELS, SIZE, Wav2Lip
 from ..render.steps import finished, looking
-from ..metrics.inspection import inspection
 from ..render.video import write_video
 from ..speech.audio import load_sound
 from ..speech.speech import Speech

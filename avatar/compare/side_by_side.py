@@ -5,6 +5,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..metrics.inspection import inspection
 from ..render.video import video_writer
 from .footage import Footage
 
@@ -31,7 +32,7 @@ def side_by_side(
         Frames that were written, and how many there are.
 
     Raises:
-        RenderError: if it cannot be written.
+        RenderError: if it cannot be written, or is not as long as its sound.
     """
     from moviepy import ColorClip, clips_array
 
@@ -44,7 +45,10 @@ def side_by_side(
         rows = [panels[i : i + columns] for i in range(0, len(panels), columns)]
         sheet = clips_array(rows, bg_color=PAPER)
         tags = {"title": "Videos compared by Avatar"}
-        with video_writer(path, first.fps, first.sound, size=sheet.size, metadata=tags) as writer:
+        inspect = inspection(first.fps, first.sound, "several faces are in it", sheet.size)
+        with video_writer(
+            path, first.fps, first.sound, size=sheet.size, metadata=tags, inspect=inspect
+        ) as writer:  # fmt: skip
             for i in range(first.frames):
                 writer.write(sheet.get_frame(float(i / first.fps)).astype("uint8"))
                 yield i + 1, first.frames

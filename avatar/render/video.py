@@ -177,14 +177,15 @@ def write_video(
     size: tuple[int, int] = (512, 512),
     metadata: Mapping[str, str] | None = None,
     label: bool = False,
+    inspect: Callable[[Path], Receipt] | None = None,
 ) -> Video:
     """Write all ``frames``, each (H, W, 3) uint8 RGB, into an MP4; see ``video_writer``."""
     with video_writer(
-        path, fps, sound, size=size, metadata=metadata, label=label
+        path, fps, sound, size=size, metadata=metadata, label=label, inspect=inspect
     ) as writer:  # fmt: skip
         for frame in frames:
             writer.write(frame)
-    return Video(Path(path), writer.written, fps)
+    return Video(Path(path), writer.written, fps, receipt=writer.receipt)
 
 
 def _arguments(
