@@ -22,6 +22,7 @@ from ..hub import Progress
 from ..identity import Identity, IdentityConfig
 from ..metrics.disentanglement import far_apart
 from ..metrics.evaluate import Evaluation, check_rate, controls, listen, score_pictures
+from ..metrics.inspection import inspection
 from ..metrics.mouth_sync import MouthSync
 from ..metrics.subject import Subject
 from ..metrics.syncnet import SyncNetScorer
@@ -193,7 +194,9 @@ class _Stand:
         return self.length / (time.perf_counter() - started)
 
     def _write(self, film: Path, frames: Iterable[np.ndarray]) -> None:
-        write_video(film, frames, self.take.capture.fps, self.sound)
+        fps = self.take.capture.fps
+        inspect = inspection(fps, self.sound, "the table says how well its lips fit")
+        write_video(film, frames, fps, self.sound, inspect=inspect)
 
     def _film_path(self, name: str) -> Path:
         words = "".join(c if c.isalnum() else " " for c in name).split()
