@@ -121,7 +121,6 @@ def build(demo: gr.Blocks, stage: Stage) -> None:
     """Add the page to the one of ``page.build``."""
     handlers = Handlers(stage)
     with demo.route("Blind", ROUTE, show_in_navbar=False):
-        gr.Navbar(visible=False)
         gr.HTML(INTRODUCTION, padding=False)
         session, pair = gr.Textbox("", label="Session", visible=False), gr.State(None)
         with gr.Column(visible=False, elem_classes="blind") as both:

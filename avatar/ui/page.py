@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -92,7 +93,7 @@ def serve(
     demo: gr.Blocks | None = None,
     vote_on: Path | None = None,
 ) -> None:
-    """Start the page and stay until it is stopped.
+    """Start the page and stay until it is stopped; in the main thread, or it cannot be told to.
 
     Args:
         host: address to listen on; Gradio's own choice (this machine only, or a Space's) if None.
@@ -108,6 +109,7 @@ def serve(
     _sweep(Path(get_upload_folder()))
     backstage = demo.backstage
     threading.Thread(target=_warm_up, args=(backstage,), daemon=True).start()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # to clean up, as at Ctrl-C
     try:
         demo.launch(server_name=host, server_port=port, share=share, **launch_options(backstage))
     finally:
