@@ -102,7 +102,7 @@ class Mouth:
         weights = between(track.values[:, : len(VISEMES)], np.arange(count), rate, track.fps)
         x, y, side, _ = identity.config.network.mouth_box
         left, top, scale = place
-        square = tuple(2 * round(v / 2) for v in (left + x * scale, top + y * scale, side * scale))
+        square = tuple(2 * int(v // 2) for v in (left + x * scale, top + y * scale, side * scale))
         return cls(
             square, side / square[2], weights @ _OPENINGS, weights[:, 0] >= SILENT,
             np.ones(count, bool) if shown is None else shown, _rest(identity),
@@ -213,6 +213,8 @@ def _offset(
 ) -> tuple[float | None, float | None, str]:
     """Lag of openings (T,), NaN where not read, behind those asked for; correlation; why not."""
     at = np.flatnonzero(np.isfinite(read))
+    if not len(at):
+        return None, None, "the new mouth is never seen in full"
     moves = sum(_turns(asked[start:stop]) for start, stop in _runs(np.isfinite(read)))
     if moves < TURNS:
         return None, None, "too little is said" if moves else "the mouth is to stay closed"
