@@ -21,7 +21,7 @@ from ..render.steps import Step, finished
 from .controls import make_controls
 from .faces import measure_faces
 from .footage import Footage, follow, open_footage, warnings
-from .metric import METRICS
+from .metric import METRICS, OPENING
 from .pictures import measure_pictures
 from .plots import plot
 from .side_by_side import side_by_side
@@ -161,7 +161,7 @@ def _write(
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8")
         (folder / "plots").mkdir()
-        for metric in METRICS:
+        for metric in (*METRICS, OPENING):
             if picture := plot(metric, rows, fps):
                 (folder / "plots" / f"{metric.key}.png").write_bytes(picture)
         yield Step("report", 1, 1)

@@ -133,3 +133,8 @@ METRICS = (
     Metric("flicker", "flicker", "levels", NEITHER, "motion", _FLICKER),
     Metric("blinks", "blinks", "a minute", NEITHER, "motion", _BLINKS, digits=1),
 )  # fmt: skip
+
+OPENING = Metric(
+    "opening", "lip opening", "px", NEITHER, "lips", f"Inner-lip opening over time: {_LIPS}."
+)
+"""A curve without a figure of its own."""
