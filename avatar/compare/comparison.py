@@ -101,6 +101,8 @@ def comparing(
     report: Path | None,
 ) -> Generator[Step, None, Comparison]:
     """``compare`` step by step; closing the generator stops everything and leaves no file."""
+    if report:
+        _check_place(report)
     footages, said = open_footage(videos, sound, common_sound), []
     with tempfile.TemporaryDirectory(prefix="avatar-") as scratch:
         for i, footage in enumerate(footages):
@@ -180,13 +182,17 @@ def _staged(
         steps.close()
 
 
-@contextmanager
-def _filling(report: Path) -> Iterator[Path]:
-    """A folder beside the report whose files take their places in it when the block ends well."""
+def _check_place(report: Path) -> None:
+    """Before minutes of work: the report must have a place."""
     if not report.absolute().parent.is_dir():
         raise MetricError(f"The folder {report.parent} does not exist.")
     if report.exists() and not report.is_dir():
         raise MetricError(f"{report} is a file: give the report a folder.")
+
+
+@contextmanager
+def _filling(report: Path) -> Iterator[Path]:
+    """A folder beside the report whose files take their places in it when the block ends well."""
     folder = Path(tempfile.mkdtemp(prefix=f".{report.name}.", dir=report.absolute().parent))
     try:
         yield folder
