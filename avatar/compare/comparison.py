@@ -1,6 +1,6 @@
 """Videos compared: found, followed, measured beside their controls, and written down.
 
-    python -m avatar compare REF.mp4 A.mp4 B.mp4 --json scores.json --report DIR
+python -m avatar compare REF.mp4 A.mp4 B.mp4 --json scores.json --report DIR
 """
 
 import json
@@ -169,9 +169,7 @@ def _write(
         yield Step("report", 1, 1)
 
 
-def _staged(
-    stage: str, steps: Generator[tuple[int, int], None, T]
-) -> Generator[Step, None, T]:
+def _staged(stage: str, steps: Generator[tuple[int, int], None, T]) -> Generator[Step, None, T]:
     """Done and total as steps of a stage; returns what they return."""
     try:
         while True:

@@ -19,9 +19,7 @@ FONT_SIZE, LETTER = 17, 9
 """Pixels: height of the letters, and what one takes in a line."""
 
 
-def side_by_side(
-    footages: Sequence[Footage], path: Path
-) -> Generator[tuple[int, int], None, None]:
+def side_by_side(footages: Sequence[Footage], path: Path) -> Generator[tuple[int, int], None, None]:
     """Write the MP4: moviepy composes and captions it.
 
     Args:
