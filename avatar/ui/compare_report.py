@@ -112,10 +112,16 @@ class Report:
                 if like is not None and shown.shape != like.shape:
                     shown = cv2.resize(shown, like.shape[1::-1], interpolation=cv2.INTER_AREA)
                 return shown
-        raise AvatarError(f"{row} cannot be read.")
+        raise AvatarError(f"{row} is here no more, or cannot be read.")
 
     def archive(self, folder: Path) -> Path:
-        """Everything as ``comparison.zip`` in a folder."""
+        """Everything as ``comparison.zip`` in a folder.
+
+        Raises:
+            AvatarError: if it has been deleted meanwhile.
+        """
+        if not self.files:
+            raise AvatarError("This comparison has been deleted; please compare again.")
         folder.mkdir(parents=True, exist_ok=True)
         out = folder / "comparison.zip"
         with replacing(out) as temporary, zipfile.ZipFile(temporary, "w") as archive:

@@ -1,6 +1,7 @@
 """The Compare tab's handlers, with a program in place of the verb that leaves a folder."""
 
 import json
+import shutil
 import sys
 import time
 import zipfile
@@ -206,6 +207,20 @@ def test_everything_is_a_zip(report):
     with zipfile.ZipFile(Handlers().archive(report)) as archive:
         names = archive.namelist()
     assert "comparison/plots/psnr.png" in names and "comparison/comparison.json" in names
+
+
+def test_what_was_deleted_meanwhile_is_one_sentence(videos, tmp_path, jobs_left):
+    gone = shutil.copy(videos[0], tmp_path / "gone.mp4")
+    folder, before = make_report(tmp_path / "r", ["one.mp4"]), jobs_left()
+    report = Report.read(folder, [gone, videos[1]])
+    Handlers().pictures(report, 0, TRUE, TRUE)
+    Path(gone).unlink()
+    shutil.rmtree(folder)
+    with pytest.raises(gr.Error, match="no more"):
+        Handlers().pictures(report, 0, TRUE, TRUE)
+    with pytest.raises(gr.Error, match="deleted"):
+        Handlers().archive(report)
+    assert jobs_left() == before
 
 
 def test_a_damaged_folder_is_one_sentence(videos, tmp_path):
