@@ -96,8 +96,9 @@ def notes(table: Table) -> list[str]:
     told = {whose: accuracy["one_second"] for whose, accuracy in table.judged.items()}
     return [
         "FPS, network: at batch 1, after a warm-up. FPS, to MP4: features, drawing, network or "
-        "pasting, and encoding. Both: all rows in turns, three of each, of which the median "
-        "counts; in brackets the ratio to the first of ours.",
+        "pasting, encoding, and looking at the file. Both: all rows in turns, three of each, of "
+        "which the median counts; in brackets the ratio to the first of ours. Both of ours are "
+        "networks of one size: what they differ by is noise.",
         "PSNR and SSIM: whole head picture of 512 px, then the mouth box; before any encoder.",
         f"Dlip: mean distance of 20 mouth points, read from pixels in both films; the reader's own "
         f"error here is {scores.reader_px:.2f} px, and it was trained on {scores.reader_subject}.",
@@ -160,8 +161,8 @@ def contact_sheet(table: Table) -> np.ndarray:
     for name, pictures in table.shown.items():
         parts = [*pictures, *(crop(picture, table.box) for picture in pictures)]
         tiles = [cv2.resize(p, (TILE, TILE), interpolation=cv2.INTER_AREA) for p in parts]
-        write(tiles[0], name, (8, TILE - 10), 0.6)
         rows.append(np.hstack(tiles))
+        write(rows[-1], name, (8, TILE - 10), 0.6)
     return np.vstack(rows)
 
 
