@@ -13,7 +13,7 @@ from .finished import Heard, Streams, heard, streams
 from .lip_check import OPEN_S, LipCheck, Mouth, check_lips
 
 UNSURE_MS = 10.0
-"""By how much an offset that is read may be off: 95 of 100 renders in time are within it."""
+"""By how much an offset that is read may be off: nine of ten renders in time are within it."""
 ROUNDING_MS = 1.0
 """Times in an MP4 are whole ticks."""
 
