@@ -10,12 +10,14 @@ so that NVP + Pix2Pix and our renderer have cost the same. Stopped, the same com
 import argparse
 import json
 import logging
+import sys
 from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_file
 
 from ..capture.layout import Capture
+from ..errors import AvatarError
 from ..metrics.arms import FACTS, RENDERER, WHOLE
 from ..training.ablation import STEPS, run_arm
 from ..training.oracle import PARTS
@@ -77,19 +79,24 @@ def _arm(name: str, capture: Capture, run: Path, arms: Path, steps: int) -> dict
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def main() -> None:
-    """Train from the command line."""
+def main() -> int:
+    """Train from the command line; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("capture", type=Path)
-    parser.add_argument("--run", type=Path, required=True)
-    parser.add_argument("--arms", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--run", type=Path, required=True, help="of the method: its synthetic set")
+    parser.add_argument("--arms", type=Path, required=True, help="of the ablation; may be empty")
+    parser.add_argument("--out", type=Path, required=True, help="for the weights")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO)
-    capture = Capture.load(options.capture)
-    for path in train_baselines(capture, options.run, options.arms, options.out):
-        print(path)
+    try:
+        capture = Capture.load(options.capture)
+        for path in train_baselines(capture, options.run, options.arms, options.out):
+            print(path)
+    except AvatarError as error:
+        print(f"train: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
