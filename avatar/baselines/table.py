@@ -178,10 +178,9 @@ class _Stand:
         pictures = self._kept(method.name, method.frames(self.take, self.speech))
         with _one_thread():
             scores = score_pictures(pictures, self.take, self.speech.source)
-            sync = self._sync(film)
         return Row(
             method.name, kind, method.sees, method.engine, *(speeds or (None, None)),
-            scores, sync, str(film.relative_to(self.out)),
+            scores, self._sync(film), str(film.relative_to(self.out)),
         )  # fmt: skip
 
     def truth(self) -> Row:
@@ -207,7 +206,8 @@ class _Stand:
         return self.out / FILMS / f"{'_'.join(words).lower()}.mp4"
 
     def _sync(self, film: Path) -> Sync:
-        return measure_sync(film, self.take, self.sound, self.judge, self.syncnet)
+        with _one_thread():
+            return measure_sync(film, self.take, self.sound, self.judge, self.syncnet)
 
     def _kept(self, name: str, pictures: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Pass pictures on, and keep those that are shown."""
