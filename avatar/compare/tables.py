@@ -28,6 +28,8 @@ def as_markdown(
         if known:
             parts.append(f"### {title}\n\n{_table(known, verdicts, rows)}")
         parts += _remarks(those, verdicts, rows)
+    if any(verdict.telling is not None for verdict in verdicts.values()):
+        parts.append(f"### By how much controls are worse\n\n{_margins(metrics, verdicts)}")
     parts.append(
         "**Bold**: the best of several candidates. (Brackets): this metric cannot tell the "
         "controls apart on this material, so it says little here. ‡: a control that ought to be "
@@ -37,11 +39,36 @@ def as_markdown(
 
 
 def _table(metrics: Sequence[Metric], verdicts: dict[str, Verdict], rows: Sequence[Row]) -> str:
-    heads = [" ".join(filter(None, [m.name, m.unit, ARROWS.get(m.better)])) for m in metrics]
+    heads = [f"{_head(metric)} {ARROWS.get(metric.better, '')}".rstrip() for metric in metrics]
     lines = [["video", *heads], ["---"] * (len(heads) + 1)]
     for row in rows:
         name = row.name if row.kind == CANDIDATE else f"{row.kind}: {row.name}"
         lines.append([name, *(_cell(metric, verdicts[metric.key], row) for metric in metrics)])
+    return _lined(lines)
+
+
+def _margins(metrics: Sequence[Metric], verdicts: dict[str, Verdict]) -> str:
+    """By how much each metric that judges tells the controls from what they are made of."""
+    judging = [(m, verdicts[m.key]) for m in metrics if verdicts[m.key].telling is not None]
+    controls = list(judging[0][1].margins)
+    lines = [["metric", *controls, "tells them"], ["---"] * (len(controls) + 2)]
+    for metric, verdict in judging:
+        by = [_margin(metric, name, verdict.margins[name]) for name in controls]
+        lines.append([_head(metric), *by, "yes" if verdict.telling else "no"])
+    return _lined(lines)
+
+
+def _margin(metric: Metric, control: str, worse_by: float | None) -> str:
+    if control not in metric.sees:
+        return ""  # no lips change with the sound, for instance
+    return NOTHING if worse_by is None else f"{worse_by:.{metric.digits}f}"
+
+
+def _head(metric: Metric) -> str:
+    return f"{metric.name} {metric.unit}".rstrip()
+
+
+def _lined(lines: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(_escaped(cell) for cell in line)} |" for line in lines)
 
 
@@ -62,7 +89,7 @@ def _remarks(
 ) -> list[str]:
     """Why there are brackets, and why there is nothing."""
     lines = [
-        f"- {metric.name}: {verdicts[metric.key].why}"
+        f"- {_head(metric)}: {verdicts[metric.key].why}"
         for metric in metrics
         if verdicts[metric.key].telling is False
     ]
@@ -71,7 +98,7 @@ def _remarks(
         reasons: dict[str, list[str]] = {}
         for metric in metrics:
             if why := row.figures.notes.get(metric.key):
-                reasons.setdefault(why, []).append(metric.name)
+                reasons.setdefault(why, []).append(_head(metric))
         for why, names in reasons.items():
             missing.setdefault((", ".join(names), why), []).append(row.name)
     for (names, why), who in missing.items():

@@ -64,7 +64,9 @@ def test_text_says_what_is_best_believed_and_missing() -> None:
     mark([LIPS], rows)
     text = as_markdown([LIPS], {"d": judge(LIPS, rows)}, rows)
     assert "(**1.00** ‡)" in text and "(5.00 ‡)" in text and "x\\|y.mp4 | n/a" in text
-    assert "- Dlip: no face (x|y.mp4)" in text and "cannot tell shifted +5" in text
+    assert "- Dlip px: no face (x|y.mp4)" in text and "cannot tell shifted +5" in text
+    assert f"| metric | {SHUFFLED} | {SHIFTED} | {FROZEN} | tells them |" in text
+    assert "| Dlip px |  | 0.10 | 2.90 | no |" in text
     lines = as_csv([LIPS], rows).splitlines()
     assert lines[:2] == ["video,kind,d", '"ref.mp4, itself",reference,0.1']
     plain = as_dict([LIPS], {"d": judge(LIPS, rows)}, rows)
