@@ -17,6 +17,7 @@ import numpy as np
 from ..capture.face_track import FaceTrack, track_face
 from ..capture.source import VideoSource, open_video
 from ..errors import CaptureError, MetricError, SoundError
+from ..metrics.image import WINDOW
 from ..speech.audio import load_sound
 from ..timing import SAMPLE_RATE
 
@@ -28,6 +29,12 @@ SAME_SHAPE = 0.03
 """Share by which width over height may differ between pictures that are compared."""
 SLOW = 20
 """Frames a second below which mouths are seen too seldom to judge their timing."""
+SEEN = 0.9
+"""Share of the frames with a face below which that is told."""
+HELD_S = 0.2
+"""Seconds by which pictures may end before their file does, without a word."""
+QUIET_END_S = 1.0
+"""Seconds of nothing at a sound's end that are told: it may be too short a file."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +111,8 @@ def open_footage(
 
     Raises:
         CaptureError: if one cannot be read.
-        MetricError: if they have less than half a second in common.
+        MetricError: if they have less than half a second in common, or one is less than 11 px
+            wide or high.
     """
     sources = [open_video(path) for path in videos]
     fps = sources[0].fps
@@ -123,11 +131,13 @@ def open_footage(
         if own is None:
             own = _fitted(_sound_of(source), length)
         result.append(Footage(name, source, frames, fps, own))
+        if min(result[-1].size) < WINDOW:
+            raise MetricError(f"'{name}' is {source.width}x{source.height}: too small to measure.")
     return result
 
 
 def follow(footage: Footage) -> Generator[tuple[int, int], None, tuple[Footage, str]]:
-    """Find the face; returns the footage with it, and a sentence where there is a problem.
+    """Find the face; returns the footage with it, and sentences where there are problems.
 
     Yields:
         Frames that were looked at, and how many there are to look at.
@@ -137,15 +147,22 @@ def follow(footage: Footage) -> Generator[tuple[int, int], None, tuple[Footage, 
         track = yield from track_face(footage.source, wanted)
     except CaptureError as error:
         return footage, f"No face was found in '{footage.name}': {error}."
-    trouble = ""
+    trouble = []
     if track.others.any():
-        trouble = (
+        trouble.append(
             f"'{footage.name}' shows two faces in {track.others.mean():.0%} of its frames: the "
             "one that is seen longest and largest is measured."
         )
-    elif track.visible.mean() < 0.9:
-        trouble = f"'{footage.name}' shows a face in only {track.visible.mean():.0%} of its frames."
-    return replace(footage, track=track), trouble
+    if track.visible.mean() < SEEN:
+        trouble.append(
+            f"'{footage.name}' shows a face in only {track.visible.mean():.0%} of its frames."
+        )
+    if (wanted - len(track)) / footage.source.fps > HELD_S:
+        end = float(len(track) / footage.source.fps)
+        trouble.append(
+            f"The pictures of '{footage.name}' end after {end:.1f} s: the last one is held."
+        )
+    return replace(footage, track=track), " ".join(trouble)
 
 
 def warnings(footages: Sequence[Footage]) -> list[str]:
@@ -165,6 +182,8 @@ def warnings(footages: Sequence[Footage]) -> list[str]:
             )
         if not footage.source.has_sound and not footage.sound.any():
             found.append(f"'{footage.name}' has no sound.")
+        elif footage.seconds - (end := _end_s(footage.sound)) > QUIET_END_S:
+            found.append(f"The sound that '{footage.name}' is judged by ends after {end:.1f} s.")
         if not same_shape(first, footage):
             found.append(
                 f"'{footage.name}' is {footage.source.width}x{footage.source.height} and "
@@ -185,6 +204,11 @@ def _sound_of(source: VideoSource) -> np.ndarray:
         return source.sound()
     except SoundError as error:
         raise CaptureError(str(error)) from error
+
+
+def _end_s(sound: np.ndarray) -> float:
+    """Seconds after which there is nothing but zeros."""
+    return len(np.trim_zeros(sound, "b")) / SAMPLE_RATE
 
 
 def _fitted(sound: np.ndarray, length: int) -> np.ndarray:

@@ -10,6 +10,7 @@ from scipy.ndimage import gaussian_filter1d
 from ..capture.face_track import FaceTrack
 from ..face.keypoints import MOUTH
 from ..metrics.image import (
+    WINDOW,
     Box,
     crop,
     decibels,
@@ -66,7 +67,7 @@ def place_boxes(track: FaceTrack, size: tuple[int, int]) -> Boxes:
     sigma = CALM_S * float(track.fps)
 
     def boxes(points: np.ndarray, side: float) -> list[Box]:
-        side = int(min(side * ratio / track.scale, *size))
+        side = int(max(min(side * ratio / track.scale, *size), WINDOW))
         centre = gaussian_filter1d(points.mean(axis=1) * ratio, sigma, axis=0, mode="nearest")
         corner = np.clip(np.round(centre - side / 2), 0, np.array(size) - side).astype(int)
         return [(int(x), int(y), side, side) for x, y in corner]

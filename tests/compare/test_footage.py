@@ -87,10 +87,24 @@ def test_two_faces_are_told(tmp_path: Path):
     assert np.ptp(footage.track.keypoints.mean(axis=(1, 2))) < 40  # one and the same
 
 
+def test_pictures_or_sounds_that_end_early_are_told(tmp_path: Path):
+    still = film(tmp_path / "still.mp4", "-i", str(MIRA), "-map", "0:v", "-map", "1:a", source=MIRA,
+                 before=("-t", "1"))  # fmt: skip
+    footage, trouble = finished(looking(follow(open_footage([still])[0])))
+    assert footage.seconds > 7 and "'still.mp4' end after 1.0 s: the last one is held" in trouble
+    assert "shows a face" not in trouble
+    short = film(tmp_path / "short.wav", "-t", "2")
+    assert "judged by ends after 2.0 s" in warnings(open_footage([MIRA], sound=short))[-1]
+    assert "judged by" not in " ".join(warnings(open_footage([MIRA])))
+
+
 def test_what_cannot_be_compared_gets_a_sentence(tmp_path: Path):
     short = film(tmp_path / "short.mp4", "-t", "0.3", "-r", "25")
     with pytest.raises(MetricError, match="'short.mp4' is shorter than half a second"):
         open_footage([MIRA, short])
+    tiny = film(tmp_path / "tiny.mp4", "-t", "1", "-vf", "scale=64:8")
+    with pytest.raises(MetricError, match=r"'tiny.mp4' is 64x8: too small to measure"):
+        open_footage([MIRA, tiny])
     text = tmp_path / "text.mp4"
     text.write_text("no film")
     with pytest.raises(CaptureError, match=r"text\.mp4"):
