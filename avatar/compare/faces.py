@@ -20,6 +20,9 @@ EMBEDDED = ("mouth_sync", "mouth_sync_offset")
 LOUDNESS = ("loudness_correlation", "loudness_lag")
 MOTION = ("pose_range", "jerk", "blinks")
 PARTS = 4
+LEAST_FIT = 0.5
+"""Correlation of two openings below which their best shift is chance, as of a mouth that says
+something else."""
 
 
 def measure_faces(
@@ -55,20 +58,31 @@ def measure_faces(
 
 def _against(found: Figures, track: FaceTrack, reference: Footage | None) -> None:
     """The lips beside the reference's."""
-    opening = lips.opening(lips.mouth_points(track))
+    opening = _opening(track)
     found.series["opening"] = opening
     truth = reference.face() if reference else None
     if truth is None:
         found.miss(AGAINST, "no face in the reference" if reference else "no reference")
         return
-    distance = lips.dlip(track, truth)
-    true_opening = lips.opening(lips.mouth_points(truth))
-    found.series["dlip_px"] = distance
-    found.put("dlip_px", distance.mean())
-    found.put("dlip_iod", distance.mean() / (truth.interocular * lips.PX))
+    both = track.visible & truth.visible
+    if not both.any():
+        found.miss(AGAINST, "the two faces are never seen at one moment")
+        return
+    distance, true_opening = lips.dlip(track, truth), _opening(truth)
+    found.series["dlip_px"] = np.where(both, distance, np.nan)
+    found.put("dlip_px", distance[both].mean())
+    found.put("dlip_iod", distance[both].mean() / (truth.interocular * lips.PX))
     still = "a mouth stands still"
     found.put("opening_correlation", lips.correlation(opening, true_opening), still)
-    found.put("picture_offset", lips.offset_frames(opening, true_opening), still)
+    fit = lips.best_lag(opening, true_opening)
+    if fit and fit[1] < LEAST_FIT:
+        fit, still = None, "no shift fits the reference's opening well"
+    found.put("picture_offset", fit and fit[0], still)
+
+
+def _opening(track: FaceTrack) -> np.ndarray:
+    """(T,) px, NaN where the face was not seen: bridges are no measurement."""
+    return np.where(track.visible, lips.opening(lips.mouth_points(track)), np.nan)
 
 
 def _sound(found: Figures, footage: Footage) -> None:

@@ -49,6 +49,7 @@ def test_controls_are_told_and_the_blind_are_grey(shifted: Comparison) -> None:
     for key in ("dlip_px", "opening_correlation", "mouth_psnr", "mouth_sync"):
         assert shifted.verdicts[key].telling, shifted.verdicts[key].why
     assert value(shifted, FROZEN, "opening_correlation") < 0.6
+    assert value(shifted, FROZEN, "picture_offset") is None
     assert value(shifted, FROZEN, "mouth_sync") is None
     assert value(shifted, SHIFTED, "picture_offset") == 5
     assert all(set(row.figures.values) == {m.key for m in METRICS} for row in shifted.rows)
@@ -123,6 +124,19 @@ def test_syncnet_is_asked_at_25_frames_a_second_and_its_refusal_is_told(tmp_path
     assert value(found, "short", "lse_c") == 3 and value(found, "short", "sync_distance_at_0") == 9
     assert value(found, "silent", "lse_d") is None
     assert found.rows[1].figures.notes["lse_d"] == "The sound is silent."
+
+
+def test_lips_that_are_not_seen_are_not_measured(tmp_path: Path) -> None:
+    cover = "drawbox=t=fill:c=gray:enable='gte(t,1)*lt(t,2)'"
+    whole = film(tmp_path / "whole.mp4", "-t", "3", "-vf", "scale=288:288")
+    hidden = film(tmp_path / "hidden.mp4", "-vf", cover, source=whole)
+    found = compare([whole, hidden])
+    series = found.rows[1].figures.series
+    seen = np.isfinite(series["dlip_px"])
+    assert 20 <= seen.sum() <= 28 and np.array_equal(seen, np.isfinite(series["opening"]))
+    assert value(found, "hidden", "dlip_px") == pytest.approx(series["dlip_px"][seen].mean())
+    assert value(found, "hidden", "dlip_px") < 1 and value(found, "hidden", "picture_offset") == 0
+    assert "'hidden.mp4' shows a face in only" in " ".join(found.warnings)
 
 
 def test_two_seconds_give_what_they_can(tmp_path: Path) -> None:
