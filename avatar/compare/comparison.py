@@ -166,6 +166,8 @@ def _write(
         for metric in (*METRICS, OPENING):
             if picture := plot(metric, rows, fps):
                 (folder / "plots" / f"{metric.key}.png").write_bytes(picture)
+            else:  # an earlier report's curve would be taken for this one's
+                (report / "plots" / f"{metric.key}.png").unlink(missing_ok=True)
         yield Step("report", 1, 1)
 
 
@@ -186,12 +188,22 @@ def _check_place(report: Path) -> None:
         raise MetricError(f"The folder {report.parent} does not exist.")
     if report.exists() and not report.is_dir():
         raise MetricError(f"{report} is a file: give the report a folder.")
+    try:
+        _unfinished(report).rmdir()
+    except OSError as error:
+        raise MetricError(f"The report {report} cannot be written: {error.strerror}.") from error
+
+
+def _unfinished(report: Path) -> Path:
+    """A new folder on the report's own disk: in it, as it may be a disk's root, or beside it."""
+    place = report if report.is_dir() else report.absolute().parent
+    return Path(tempfile.mkdtemp(prefix=f".{report.name}.", dir=place))
 
 
 @contextmanager
 def _filling(report: Path) -> Iterator[Path]:
-    """A folder beside the report whose files take their places in it when the block ends well."""
-    folder = Path(tempfile.mkdtemp(prefix=f".{report.name}.", dir=report.absolute().parent))
+    """A folder whose files take their places in the report when the block ends well."""
+    folder = _unfinished(report)
     try:
         yield folder
         for path in sorted(folder.rglob("*")):

@@ -164,3 +164,23 @@ def test_cancelling_leaves_nothing(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
     with pytest.raises(MetricError, match="does not exist"):
         compare([MIRA], report=tmp_path / "no" / "report")
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_work(tmp_path: Path, monkeypatch):
+    def refuse(**_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("avatar.compare.comparison.tempfile.mkdtemp", refuse)
+    with pytest.raises(MetricError, match=r"report cannot be written: Permission denied\."):
+        compare([tmp_path / "never looked at.mp4"], report=tmp_path / "report")
+
+
+def test_a_second_report_in_one_folder_keeps_nothing_of_the_first(tmp_path: Path) -> None:
+    plain = film(tmp_path / "plain.mp4", "-t", "1", "-vf", "scale=64:64,drawbox=t=fill:c=green")
+    report = tmp_path / "report"
+    compare([plain, plain], report=report)
+    assert (report / "plots" / "psnr.png").is_file()
+    (report / "mine.txt").write_text("keep me")
+    compare([plain], report=report)
+    assert not list((report / "plots").iterdir()) and (report / "mine.txt").is_file()
+    assert not [path for path in report.iterdir() if path.name.startswith(".")]
