@@ -105,7 +105,8 @@ METRICS = (
            _SEEN, 0.1),
     Metric("picture_offset", "lips late by", "frames", ZERO, "lips",
            "Shift of the opening's curve, within 10 frames of the first video's rate, at which it "
-           "fits the reference's best, correlated by 0.5 or more; positive: later than that.", (SHIFTED,), 2, 0),
+           "fits the reference's best, correlated by 0.5 or more; positive: later than that.",
+           (SHIFTED,), 2, 0),
     Metric("lse_d", "LSE-D", "", LOWER, "sync",
            "SyncNet: least over shifts within 15 frames of the mean distance of lips and sound, "
            "25 frames a second, face cropped, ends left out. Blind to any constant offset.",
