@@ -32,7 +32,8 @@ def plot(metric: Metric, rows: Sequence[Row], fps: float) -> bytes | None:
         axes.plot(
             known / fps, curve[known], color=QUIET if control else next(colours),
             linewidth=0.9 if control else 1.6, linestyle=":" if control else "-",
-            label=row.name, zorder=1 if control else 2,
+            label=f" {row.name}",  # a name that begins with "_" would be left out
+            zorder=1 if control else 2,
         )  # fmt: skip
     arrow = {"higher": " (higher is better)", "lower": " (lower is better)"}.get(metric.better, "")
     axes.set_title(f"{metric.name}{arrow}", loc="left", color=INK, fontsize=11)
@@ -40,7 +41,11 @@ def plot(metric: Metric, rows: Sequence[Row], fps: float) -> bytes | None:
     axes.margins(x=0.01)
     axes.grid(color=RULE, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8, ncols=4, loc="upper left", bbox_to_anchor=(0, -0.18))
+    legend = axes.legend(
+        frameon=False, fontsize=8, ncols=4, loc="upper left", bbox_to_anchor=(0, -0.18)
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)  # a file's name may hold a $
     out = io.BytesIO()
     figure.savefig(out, format="png")
     return out.getvalue()

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 HEIGHT, STRIP, WIDEST = 360, 36, 1920
 """Rows of a picture and of its label, and the most columns of all together, in px."""
 PAPER, INK = (246, 247, 248), (35, 44, 53)
-FONT_SIZE, LETTER = 17, 9
-"""Pixels: height of the letters, and what one takes in a line."""
+FONT, FONT_SIZE, LETTER = "DejaVuSans.ttf", 16, 10
+"""One of matplotlib's, as moviepy's own knows no accents; px: its height, and a letter's width."""
 
 
 def side_by_side(footages: Sequence[Footage], path: Path) -> Generator[tuple[int, int], None, None]:
@@ -54,6 +54,7 @@ def side_by_side(footages: Sequence[Footage], path: Path) -> Generator[tuple[int
 
 def _panel(footage: Footage, stack: ExitStack) -> "VideoClip":
     """A video with its name underneath."""
+    import matplotlib
     from moviepy import TextClip, VideoClip, clips_array
 
     width = 2 * round(footage.source.width * HEIGHT / footage.source.height / 2)
@@ -70,6 +71,7 @@ def _panel(footage: Footage, stack: ExitStack) -> "VideoClip":
     name, fits = footage.name, width // LETTER
     label = TextClip(
         text=name if len(name) <= fits else f"{name[: fits - 1]}…", method="caption",
+        font=str(Path(matplotlib.get_data_path(), "fonts", "ttf", FONT)),
         size=(width, STRIP), font_size=FONT_SIZE, color=INK, bg_color=PAPER, text_align="center",
         transparent=False, duration=footage.seconds,
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,10 @@ from films import MIRA, film
 from avatar.cli import main
 from avatar.compare.comparison import Comparison, compare
 from avatar.compare.controls import FROZEN, SHIFTED, SHUFFLED
+from avatar.compare.figures import Figures
 from avatar.compare.metric import METRICS
+from avatar.compare.plots import plot
+from avatar.compare.verdict import Row
 from avatar.errors import MetricError
 from avatar.metrics.syncnet import SyncScore
 
@@ -124,6 +128,15 @@ def test_syncnet_is_asked_at_25_frames_a_second_and_its_refusal_is_told(tmp_path
     assert value(found, "short", "lse_c") == 3 and value(found, "short", "sync_distance_at_0") == 9
     assert value(found, "silent", "lse_d") is None
     assert found.rows[1].figures.notes["lse_d"] == "The sound is silent."
+
+
+def test_any_file_name_stands_in_a_legend() -> None:
+    figures = Figures(series={"psnr": np.array([30.0, 31.0])})
+    curves = [Row(name, "candidate", figures) for name in ("a $5_$ take.mp4", "_b.mp4")]
+    psnr = METRICS[0]
+    bare = plot(psnr, [replace(row, name="") for row in curves], 25)
+    assert plot(psnr, curves[1:], 25) != plot(psnr, [replace(curves[1], name="")], 25)
+    assert plot(psnr, curves, 25) != bare
 
 
 def test_lips_that_are_not_seen_are_not_measured(tmp_path: Path) -> None:
