@@ -67,8 +67,8 @@ def _frozen(first: Footage, track: FaceTrack) -> Iterator[np.ndarray]:
     points = track.keypoints * (width / track.width, height / track.height)
     closed = _most_closed(track)
     mouth = next(frame for i, frame in enumerate(first.pictures()) if i == closed)
-    for frame, keypoints in zip(first.pictures(), points, strict=True):
-        yield paste_mouth(frame, keypoints, mouth, points[closed])
+    for frame, keypoints, seen in zip(first.pictures(), points, track.visible, strict=True):
+        yield paste_mouth(frame, keypoints, mouth, points[closed]) if seen else frame
 
 
 def _most_closed(track: FaceTrack) -> int:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from films import MIRA, film
 
+from avatar.compare.controls import make_controls
 from avatar.compare.footage import follow, open_footage, same_shape, warnings
 from avatar.errors import CaptureError, MetricError
 from avatar.render.steps import finished, looking
@@ -85,6 +86,14 @@ def test_two_faces_are_told(tmp_path: Path):
     footage, trouble = finished(looking(follow(open_footage([both])[0])))
     assert "'both.mp4' shows two faces in 100% of its frames" in trouble
     assert np.ptp(footage.track.keypoints.mean(axis=(1, 2))) < 40  # one and the same
+
+
+def test_no_mouth_is_pasted_where_no_face_is(tmp_path: Path):
+    cover = "scale=288:288,drawbox=t=fill:c=gray:enable='gte(t,1)'"
+    hidden = film(tmp_path / "hidden.mp4", "-t", "2", "-vf", cover)
+    footage, _ = finished(looking(follow(open_footage([hidden])[0])))
+    (*_, frozen), _ = finished(looking(make_controls(footage, tmp_path)))
+    assert np.ptp(list(frozen.pictures())[-1]) < 20
 
 
 def test_pictures_or_sounds_that_end_early_are_told(tmp_path: Path):
