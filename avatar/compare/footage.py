@@ -155,7 +155,8 @@ def follow(footage: Footage) -> Generator[tuple[int, int], None, tuple[Footage, 
         )
     if track.visible.mean() < SEEN:
         trouble.append(
-            f"'{footage.name}' shows a face in only {track.visible.mean():.0%} of its frames."
+            f"'{footage.name}' shows a face in only {track.visible.mean():.0%} of its frames: in "
+            "the others it is guessed, so its sync and motion say little."
         )
     if (wanted - len(track)) / footage.source.fps > HELD_S:
         end = float(len(track) / footage.source.fps)
