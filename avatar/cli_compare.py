@@ -6,9 +6,6 @@ from typing import Any
 
 from .cli_common import add_progress, progress_of, verb
 
-NO_FILE = Path()
-"""Stands for ``--audio`` without a file."""
-
 
 def add_verbs(verbs: Any) -> None:
     """Add the verb to the parser."""
@@ -20,9 +17,12 @@ def add_verbs(verbs: Any) -> None:
                         help="the reference, then one or more candidates")  # fmt: skip
     parser.add_argument("--no-reference", dest="with_reference", action="store_false",
                         help="the first video is a candidate as the others are")  # fmt: skip
-    parser.add_argument("--audio", nargs="?", type=Path, const=NO_FILE, metavar="FILE",
-                        help="judge all lips by the first video's sound, or by a file's, instead "
-                        "of each by its own")  # fmt: skip
+    sound = parser.add_mutually_exclusive_group()
+    sound.add_argument("--audio", action="store_true",
+                       help="judge all lips by the first video's sound, not each by its "
+                       "own")  # fmt: skip
+    sound.add_argument("--sound", type=Path, metavar="FILE",
+                       help="judge all lips by this sound")  # fmt: skip
     parser.add_argument("--syncnet", metavar="FILE|ORG/NAME",
                         help="SyncNet's weights, see avatar.metrics.convert_syncnet; where not "
                         "given, what the variable AVATAR_SYNCNET says")  # fmt: skip
@@ -35,11 +35,10 @@ def _compare(options: argparse.Namespace) -> dict[str, Any]:
     from .compare.comparison import compare
     from .metrics.syncnet import find_syncnet
 
-    common = options.audio == NO_FILE
     with progress_of(options) as progress:
         found = compare(
-            options.videos, with_reference=options.with_reference, common_sound=common,
-            sound=None if common else options.audio, syncnet=find_syncnet(options.syncnet),
+            options.videos, with_reference=options.with_reference, sound=options.sound,
+            common_sound=options.audio, syncnet=find_syncnet(options.syncnet),
             report=options.report, progress=progress,
         )  # fmt: skip
     print(found.to_markdown())

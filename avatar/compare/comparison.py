@@ -19,7 +19,7 @@ from ..hub import Progress
 from ..metrics.syncnet import SyncNetScorer
 from ..render.steps import Step, finished
 from .controls import make_controls
-from .faces import measure_faces
+from .faces import EMBEDDED, measure_faces, mouth_sync
 from .footage import Footage, follow, open_footage, warnings
 from .metric import METRICS, OPENING
 from .pictures import measure_pictures
@@ -115,6 +115,9 @@ def comparing(
         reference = footages[0] if with_reference else None
         rows = yield from _measured(reference, footages, controls, syncnet)
         verdicts = {metric.key: judge(metric, rows) for metric in METRICS}
+        if not mouth_sync().general:
+            doubt = f"It is known to work on {mouth_sync().subject} only."
+            verdicts |= {k: replace(verdicts[k], telling=False, why=doubt) for k in EMBEDDED}
         mark(METRICS, rows)
         comparison = Comparison(
             footages[0].fps, footages[0].seconds, reference and reference.name, rows, verdicts, said

@@ -19,6 +19,9 @@ SYNCNET = ("lse_d", "lse_c", "sync_distance_at_0", "sync_offset")
 EMBEDDED = ("mouth_sync", "mouth_sync_offset")
 LOUDNESS = ("loudness_correlation", "loudness_lag")
 MOTION = ("pose_range", "jerk", "blinks")
+SEEN = 0.75
+"""Share of the frames that must show the face: lips and motion that are bridged over more of them
+are made up."""
 PARTS = 4
 LEAST_FIT = 0.5
 """Correlation of two openings below which their best shift is chance, as of a mouth that says
@@ -45,6 +48,9 @@ def measure_faces(
         return found
     _against(found, footage.face(), reference)
     yield 1, PARTS
+    if footage.track.visible.mean() < SEEN:
+        found.miss((*SYNCNET, *EMBEDDED, *LOUDNESS, *MOTION), "a face in too few of its frames")
+        return found
     _sound(found, footage)
     yield 2, PARTS
     _syncnet(found, footage, syncnet)
@@ -88,7 +94,7 @@ def _opening(track: FaceTrack) -> np.ndarray:
 def _sound(found: Figures, footage: Footage) -> None:
     """The lips beside the sound, without a download."""
     track = footage.face(FPS)
-    score = _mouth_sync()(track, footage.sound)
+    score = mouth_sync()(track, footage.sound)
     found.put("mouth_sync", score.score, score.reason)
     found.put("mouth_sync_offset", score.offset_frames, score.reason)
     if score.per_frame is not None:
@@ -121,5 +127,6 @@ def _syncnet(found: Figures, footage: Footage, syncnet: SyncNetScorer | None) ->
 
 
 @lru_cache(maxsize=1)
-def _mouth_sync() -> MouthSync:
+def mouth_sync() -> MouthSync:
+    """The judge of mouths that comes with the package."""
     return MouthSync()

@@ -55,7 +55,7 @@ class Comparison:
         """Arguments of the command line that write the folder ``report``."""
         how = [] if self.reference else ["--no-reference"]
         if self.judged_by != "own":
-            how += ["--audio", *([self.sound] if self.judged_by == "file" else [])]
+            how += ["--sound", self.sound] if self.judged_by == "file" else ["--audio"]
         return ["compare", *self.videos, "--report", str(report), *how]
 
 

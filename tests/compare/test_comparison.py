@@ -18,6 +18,7 @@ from avatar.compare.metric import METRICS
 from avatar.compare.plots import plot
 from avatar.compare.verdict import Row
 from avatar.errors import MetricError
+from avatar.metrics.mouth_sync import MouthSync
 from avatar.metrics.syncnet import SyncScore
 
 
@@ -152,13 +153,23 @@ def test_lips_that_are_not_seen_are_not_measured(tmp_path: Path) -> None:
     assert "'hidden.mp4' shows a face in only" in " ".join(found.warnings)
 
 
-def test_two_seconds_give_what_they_can(tmp_path: Path) -> None:
+def test_a_judge_who_knows_one_person_alone_is_grey(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MouthSync, "general", False)
     short = film(tmp_path / "short.mp4", "-t", "2", "-vf", "scale=288:288")
     found = compare([short, short])
-    assert value(found, "short.mp4 (2)", "psnr") == 60
-    assert "2.4 s" in " ".join(found.rows[1].figures.notes.values()) or not any(
-        row.figures.values["lse_d"] for row in found.rows
-    )
+    assert value(found, "short.mp4 (2)", "mouth_sync") is not None  # two seconds are enough
+    assert found.verdicts["mouth_sync"].telling is False
+    assert "Mira" in found.verdicts["mouth_sync"].why
+
+
+def test_a_face_that_is_seldom_seen_has_no_sync(tmp_path: Path) -> None:
+    hidden = "drawbox=t=fill:c=gray:enable='lt(t,1.2)'"
+    short = film(tmp_path / "short.mp4", "-t", "3", "-vf", f"scale=288:288,{hidden}")
+    found = compare([short])
+    assert value(found, "short", "mouth_sync") is None and value(found, "short", "jerk") is None
+    assert "too few of its frames" in found.rows[0].figures.notes["mouth_sync"]
 
 
 def test_cancelling_leaves_nothing(tmp_path: Path) -> None:

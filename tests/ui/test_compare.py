@@ -76,7 +76,7 @@ def test_without_a_reference_one_video_is_enough(verb, videos):
 
 @pytest.mark.parametrize(
     ("judged_by", "arguments"),
-    [("own", []), ("reference", ["--audio"]), ("file", ["--audio", "hello.wav"])],
+    [("own", []), ("reference", ["--audio"]), ("file", ["--sound", "hello.wav"])],
 )
 def test_which_sound_judges(videos, judged_by, arguments):
     wanted = Comparison(str(videos[0]), (str(videos[1]),), judged_by, "hello.wav")
