@@ -165,10 +165,10 @@ def _connect_run(p: Parts, handlers: Handlers, tab: gr.Tab) -> None:
         **MEASURING,
     )  # fmt: skip
     run.failure(lambda: (*idle, note(compare_parts.IDLE)), None, [*buttons, p.status], **PRIVATE)
-    p.cancel.click(
-        lambda: (*idle, note("Cancelled. Nothing was kept.")), None, [*buttons, p.status],
-        cancels=run, **PRIVATE,
-    )  # fmt: skip
+    # Said a step later, or the last word of what was cancelled may come after it.
+    p.cancel.click(lambda: idle, None, buttons, cancels=run, **PRIVATE).then(
+        lambda: note("Cancelled. Nothing was kept."), None, p.status, **PRIVATE
+    )
     p.example.click(
         lambda: (str(EXAMPLE_VIDEOS[0]), [str(video) for video in EXAMPLE_VIDEOS[1:]]),
         None, [p.reference, p.candidates], **PRIVATE,
