@@ -9,13 +9,11 @@ compared with the true frames before any encoder has touched them.
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from ..capture.layout import Capture, Take
 from ..errors import AvatarError
@@ -26,6 +24,7 @@ from ..metrics.disentanglement import far_apart
 from ..metrics.evaluate import Evaluation, check_rate, controls, listen, score_pictures
 from ..metrics.inspection import inspection
 from ..metrics.mouth_sync import MouthSync
+from ..metrics.reader import one_thread
 from ..metrics.subject import Subject
 from ..metrics.syncnet import SyncNetScorer
 from ..render.video import write_video
@@ -176,7 +175,7 @@ class _Stand:
         if speeds is None:
             self._film_rate(method)
         pictures = self._kept(method.name, method.frames(self.take, self.speech))
-        with _one_thread():
+        with one_thread():
             scores = score_pictures(pictures, self.take, self.speech.source)
         return Row(
             method.name, kind, method.sees, method.engine, *(speeds or (None, None)),
@@ -206,7 +205,7 @@ class _Stand:
         return self.out / FILMS / f"{'_'.join(words).lower()}.mp4"
 
     def _sync(self, film: Path) -> Sync:
-        with _one_thread():
+        with one_thread():
             return measure_sync(film, self.take, self.sound, self.judge, self.syncnet)
 
     def _kept(self, name: str, pictures: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
@@ -216,18 +215,6 @@ class _Stand:
             if frame in self.at:
                 kept.append(picture)
             yield picture
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Small networks on a busy machine: threads that wait for each other cost twenty times more
-    than they spare."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _check(take: Take, baselines: Baselines) -> None:

@@ -12,12 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from ..capture.source import VideoSource
 from ..errors import MetricError
 from ..hub import Progress
 from ..metrics.syncnet import SyncNetScorer
-from ..render.steps import Step, finished
+from ..render.steps import Step, finished, staged
 from .controls import make_controls
 from .faces import EMBEDDED, measure_faces, mouth_sync
 from .footage import Footage, follow, open_footage, warnings
@@ -27,8 +28,6 @@ from .plots import plot
 from .side_by_side import side_by_side
 from .tables import as_csv, as_dict, as_markdown, frames_csv
 from .verdict import CANDIDATE, CONTROL, REFERENCE, Row, Verdict, judge, mark
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -106,11 +105,9 @@ def comparing(
     footages, said = open_footage(videos, sound, common_sound), []
     with tempfile.TemporaryDirectory(prefix="avatar-") as scratch:
         for i, footage in enumerate(footages):
-            footages[i], trouble = yield from _staged(f"face {i + 1}", follow(footage))
+            footages[i], trouble = yield from staged(f"face {i + 1}", follow(footage))
             said.append(trouble)
-        controls, trouble = yield from _staged(
-            "controls", make_controls(footages[0], Path(scratch))
-        )
+        controls, trouble = yield from staged("controls", make_controls(footages[0], Path(scratch)))
         said = [*filter(None, [*said, trouble]), *warnings(footages)]
         reference = footages[0] if with_reference else None
         rows = yield from _measured(reference, footages, controls, syncnet)
@@ -137,16 +134,19 @@ def _measured(
     shown = [*footages, *controls]
     if reference:
         shown[0] = replace(reference, name=f"{reference.name}, itself")
-    found = yield from _staged("pictures", measure_pictures(reference, shown))
-    for i, (footage, figures) in enumerate(zip(shown, found, strict=True)):
-        steps = measure_faces(footage, reference, syncnet)
-        figures.add((yield from _staged(f"lips {i + 1}", steps)))
-    first = REFERENCE if reference else CANDIDATE
+    seen: dict[tuple[VideoSource, int], Footage] = {}
+    for footage in shown:  # what differs by its sound alone has the same pictures
+        seen.setdefault((footage.source, footage.delay), footage)
+    found = yield from staged("pictures", measure_pictures(reference, list(seen.values())))
+    pictures = dict(zip(seen, found, strict=True))
+    first, rows = REFERENCE if reference else CANDIDATE, []
     kinds = [first, *[CANDIDATE] * (len(footages) - 1), *[CONTROL] * len(controls)]
-    return [
-        Row(footage.name, kind, figures)
-        for footage, kind, figures in zip(shown, kinds, found, strict=True)
-    ]
+    for i, (footage, kind) in enumerate(zip(shown, kinds, strict=True)):
+        steps = measure_faces(footage, reference, syncnet)
+        figures = yield from staged(f"lips {i + 1}", steps)
+        figures.add(pictures[footage.source, footage.delay])
+        rows.append(Row(footage.name, kind, figures))
+    return rows
 
 
 def _write(
@@ -155,7 +155,7 @@ def _write(
     """Everything about it in a folder, which is filled at the end and all at once."""
     rows, fps = comparison.rows, float(comparison.fps)
     with _filling(report) as folder:
-        yield from _staged("side by side", side_by_side(footages, folder / "side_by_side.mp4"))
+        yield from staged("side by side", side_by_side(footages, folder / "side_by_side.mp4"))
         yield Step("report", 0, 1)
         texts = {
             "comparison.json": json.dumps(comparison.to_dict(), indent=1),
@@ -172,17 +172,6 @@ def _write(
             else:  # an earlier report's curve would be taken for this one's
                 (report / "plots" / f"{metric.key}.png").unlink(missing_ok=True)
         yield Step("report", 1, 1)
-
-
-def _staged(stage: str, steps: Generator[tuple[int, int], None, T]) -> Generator[Step, None, T]:
-    """Done and total as steps of a stage; returns what they return."""
-    try:
-        while True:
-            yield Step(stage, *next(steps))
-    except StopIteration as end:
-        return end.value
-    finally:
-        steps.close()
 
 
 def _check_place(report: Path) -> None:

@@ -15,7 +15,6 @@ INK, RULE = "#282c34", "#d8dce2"
 
 def plot(metric: Metric, rows: Sequence[Row], fps: float) -> bytes | None:
     """Every video's curve, the controls thin and grey: PNG, or None if nobody has one."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     curves = [(row, row.figures.series.get(metric.key)) for row in rows]
@@ -23,7 +22,6 @@ def plot(metric: Metric, rows: Sequence[Row], fps: float) -> bytes | None:
     if not curves:
         return None
     figure = Figure((10, 3.4), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots()
     colours = iter(COLOURS * len(rows))
     for row, curve in curves:

@@ -24,15 +24,20 @@ class Step:
     """(H, W, 3) uint8 RGB: the frame just made."""
 
 
-def looking(frames: Generator[tuple[int, int], None, T]) -> Generator[Step, None, T]:
-    """Frames of a film that were looked at, of how many, as steps; returns what they return."""
+def staged(stage: str, work: Generator[tuple[int, int], None, T]) -> Generator[Step, None, T]:
+    """How much is done of how much, as steps of a stage; returns what the work returns."""
     try:
         while True:
-            yield Step("look", *next(frames))
+            yield Step(stage, *next(work))
     except StopIteration as end:
         return end.value
     finally:
-        frames.close()
+        work.close()
+
+
+def looking(frames: Generator[tuple[int, int], None, T]) -> Generator[Step, None, T]:
+    """Frames of a film that were looked at, of how many, as steps; returns what they return."""
+    return staged("look", frames)
 
 
 def finished(steps: Generator[Any, None, T], progress: Progress | None = None) -> T:
