@@ -45,7 +45,7 @@ def whole(hello: np.ndarray) -> dict[Fraction, np.ndarray]:
     return {fps: causal_track(hello[:14_000], fps).values for fps in RATES}
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     fps=st.sampled_from(RATES),
     sizes=st.lists(st.integers(0, 9000), min_size=1, max_size=8).filter(lambda s: sum(s) > 500),
@@ -156,7 +156,7 @@ def test_speech_without_a_pause_is_cut_and_goes_on(hello: np.ndarray) -> None:
 
 def test_memory_does_not_grow(hello: np.ndarray) -> None:
     visemes = CausalVisemes(SLOW)
-    for _ in range(5):  # until what it remembers is full
+    for _ in range(4):  # until what it remembers is full
         visemes.push(hello)
     tracemalloc.start()
     visemes.push(hello)
