@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from ..timing import SAMPLE_RATE
 from .audio import SHORTEST
 from .phonemes import VISEMES, Phone, segments
 from .prosody import frame_levels, silence_gate
+
+if TYPE_CHECKING:
+    from pocketsphinx import Decoder
 
 STEP = 0.01
 """Seconds between the decoder's feature frames."""
@@ -94,8 +98,8 @@ def is_pause(name: str) -> bool:
     return name == "SIL" or name.startswith(("+", "<"))
 
 
-@lru_cache(maxsize=1)
-def _decoder():
+def new_decoder() -> "Decoder":
+    """A phone decoder, ready to start an utterance."""
     import pocketsphinx
 
     model = pocketsphinx.get_model_path("en-us")
@@ -106,6 +110,18 @@ def _decoder():
     )  # fmt: skip
 
 
+def best_path(decoder: "Decoder") -> list[tuple[float, str]]:
+    """(start in seconds, ARPAbet) of each phone that a decoder has found so far."""
+    found = [(segment.start_frame, segment.word) for segment in decoder.seg() or ()]
+    return [
+        (frame * STEP + DELAY if frame else 0.0, "PAU" if is_pause(name) else name)
+        for frame, name in found
+    ]
+
+
+_decoder = lru_cache(maxsize=1)(new_decoder)
+
+
 def _decode(sound: np.ndarray) -> list[tuple[float, str]]:
     """(start in seconds, ARPAbet) of each phone of a piece."""
     with _lock:
@@ -114,11 +130,7 @@ def _decode(sound: np.ndarray) -> list[tuple[float, str]]:
         decoder.start_utt()
         decoder.process_raw(to_pcm(sound), full_utt=True)
         decoder.end_utt()
-        found = [(segment.start_frame, segment.word) for segment in decoder.seg() or ()]
-    return [
-        (frame * STEP + DELAY if frame else 0.0, "PAU" if is_pause(name) else name)
-        for frame, name in found
-    ]
+        return best_path(decoder)
 
 
 def pieces(level: np.ndarray) -> Iterator[tuple[int, int]]:
