@@ -65,6 +65,15 @@ class Outcome:
     fingerprint: str | None = None
 
 
+def outcome_of(row: Mapping[str, Any]) -> Outcome:
+    """An outcome from what ``asdict`` and JSON made of it.
+
+    Raises:
+        KeyError, TypeError: if it is none.
+    """
+    return Outcome(**{**row, "warnings": tuple(row["warnings"])})
+
+
 def read_jobs(
     path: Path, defaults: Mapping[str, Any] | None = None
 ) -> tuple[list[tuple[int, Job]], list[Outcome]]:

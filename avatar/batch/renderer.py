@@ -34,7 +34,7 @@ class Renderer:
     """
 
     def __init__(self, folder: Path, scratch: Path):
-        self._folder, self._scratch = folder, scratch
+        self.scratch, self._folder = scratch, folder
         self._loaded: tuple[tuple[str | None, ...], Avatar] | None = None
 
     def __call__(self, task: Task) -> Outcome:
@@ -62,7 +62,7 @@ class Renderer:
 
         avatar = self._avatar(job)
         place = self._folder / job.out
-        with _desk(self._scratch) as desk:
+        with _desk(self.scratch) as desk:
             source = Path(job.audio) if job.audio is not None else None
             if source is None:  # spoken here, since ``speak`` takes "my talk.mp3" for a file
                 fps = avatar.identity.config.fps

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..files import replacing
 from ..render.receipt import receipt_path
-from .jobs import Outcome, Task
+from .jobs import Outcome, Task, outcome_of
 
 NAME = "results.jsonl"
 
@@ -60,7 +60,7 @@ def _read(path: Path) -> list[Outcome]:
         try:
             row = json.loads(line)
             del row["ok"]
-            outcomes.append(Outcome(**row | {"warnings": tuple(row["warnings"])}))
+            outcomes.append(outcome_of(row))
         except (ValueError, KeyError, TypeError):
             continue
     return outcomes
