@@ -16,6 +16,8 @@ GATE_FLOOR_DB, GATE_CEILING_DB = -50.0, -38.0
 HANGOVER_S = 0.10
 """The gate stays open this long around speech: closures and quiet consonants are speech too."""
 PITCH_RANGE_HZ = (65.0, 500.0)
+LEVEL_BLOCK = 1000
+"""Frames of which the loudness is measured at once."""
 YIN_SPAN, YIN_HOP, YIN_BLOCK = 2048, 320, 1500
 """Samples that one pitch is read from, samples between two, pitches read at once."""
 
@@ -49,9 +51,17 @@ def frame_levels(sound: np.ndarray, fps: Fraction) -> np.ndarray:
     """Root mean square of each frame's sound in dBFS, (T,), never below -120."""
     frames = frame_count(len(sound), fps)
     starts = (np.arange(frames) * SAMPLE_RATE * fps.denominator) // fps.numerator
-    energy = np.add.reduceat(np.square(sound), starts, dtype=np.float64)
-    mean = energy / np.diff(starts, append=len(sound))
+    ends = np.append(starts[1:], len(sound))
+    mean = np.concatenate(list(_energies(sound, starts, ends))) / (ends - starts)
     return 10 * np.log10(np.maximum(mean, 1e-12))
+
+
+def _energies(sound: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> Iterator[np.ndarray]:
+    """Sum of squares of each frame, some frames at once: the squares of all would be a copy."""
+    for first in range(0, len(starts), LEVEL_BLOCK):
+        some = slice(first, first + LEVEL_BLOCK)
+        begin, end = starts[some][0], ends[some][-1]
+        yield np.add.reduceat(np.square(sound[begin:end]), starts[some] - begin, dtype=np.float64)
 
 
 def silence_gate(level: np.ndarray, fps: Fraction) -> np.ndarray:
@@ -84,12 +94,14 @@ def pitch(sound: np.ndarray, loudness: np.ndarray) -> np.ndarray:
 def _pitch_blocks(sound: np.ndarray) -> Iterator[np.ndarray]:
     """Pitch in Hz every 20 ms, in blocks of half a minute: yin needs 16 KB for each value."""
     low, high = PITCH_RANGE_HZ
-    padded = np.pad(sound, YIN_SPAN // 2)
     count = 1 + len(sound) // YIN_HOP
     for first in range(0, count, YIN_BLOCK):
         last = min(first + YIN_BLOCK, count) - 1
-        block = padded[first * YIN_HOP : last * YIN_HOP + YIN_SPAN]
+        # Each value is read from the span around its place; beyond both ends there is silence.
+        begin, end = first * YIN_HOP - YIN_SPAN // 2, last * YIN_HOP + YIN_SPAN // 2
+        block = sound[max(begin, 0) : end]
+        beyond = max(-begin, 0), end - max(begin, 0) - len(block)
         yield librosa.yin(
-            block, fmin=low, fmax=high, sr=SAMPLE_RATE,
+            np.pad(block, beyond), fmin=low, fmax=high, sr=SAMPLE_RATE,
             frame_length=YIN_SPAN, hop_length=YIN_HOP, center=False,
         )  # fmt: skip
