@@ -9,7 +9,6 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from ..errors import AvatarError
-from ..identity import WEIGHTS, load_identity
 from ..speech.tts import DEFAULT_VOICE
 
 
@@ -120,8 +119,9 @@ def planned(jobs: Iterable[tuple[int, Job]]) -> tuple[list[Task], list[Outcome]]
     """
     tasks: list[Task] = []
     refused: list[Outcome] = []
+    network_of = cache(_network)
     for line, job in jobs:
-        network = _network(job.identity, job.revision)
+        network = network_of(job.identity, job.revision)
         if isinstance(network, AvatarError):
             refused.append(Outcome(line, job.out, str(network)))
         else:
@@ -172,9 +172,10 @@ def _name(out: str | None) -> str:
     return path.as_posix()
 
 
-@cache
 def _network(identity: str, revision: str | None) -> list[int] | AvatarError:
     """The state of an identity's network, or why there is none."""
+    from ..identity import WEIGHTS, load_identity  # with torch, which workers import in parallel
+
     try:
         return _state(load_identity(identity, revision).folder / WEIGHTS)
     except AvatarError as error:

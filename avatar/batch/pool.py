@@ -123,10 +123,15 @@ def _begin(lifeline: Connection, cores: list[int], renderer: Renderer) -> None:
     global _renderer
     _renderer = renderer
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signal.signal(signal.SIGTERM, _break_off)
     threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
+
+
+def _break_off(*_: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once: what is being put away is not disturbed
+    sys.exit(1)
 
 
 def _end_with(lifeline: Connection) -> None:

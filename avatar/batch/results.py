@@ -23,6 +23,7 @@ class Results:
         self.path = folder / NAME
         self._folder = folder
         self._of_videos = {outcome.out: outcome for outcome in _read(self.path) if outcome.out}
+        self._write(self._of_videos.values())  # only whole lines, for others to follow
 
     def of(self, task: Task) -> Outcome | None:
         """The outcome of the very same job, if its video and receipt are there; else None."""
@@ -42,8 +43,11 @@ class Results:
         outcomes = sorted(outcomes, key=lambda outcome: outcome.line)
         names = {outcome.out for outcome in outcomes}
         others = [o for out, o in self._of_videos.items() if out not in names and not o.error]
+        self._write([*outcomes, *others])
+
+    def _write(self, outcomes: Iterable[Outcome]) -> None:
         with replacing(self.path) as temporary:
-            temporary.write_text("".join(map(_line, [*outcomes, *others])), encoding="utf-8")
+            temporary.write_text("".join(map(_line, outcomes)), encoding="utf-8")
 
 
 def _line(outcome: Outcome) -> str:
