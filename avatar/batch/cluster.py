@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -95,16 +96,24 @@ def _connected(address: str) -> Any:
     root = str(Path(__file__).resolve().parents[2])
     paths = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
     try:
+        _knock(address)
         ray.init(
             address, log_to_driver=False, logging_level="ERROR", include_dashboard=False,
             runtime_env={"env_vars": {"PYTHONPATH": paths}},
         )  # fmt: skip
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         reason = _first_line(error)
         raise RenderError(f"There is no Ray cluster at {address!r}: {reason}.") from error
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     ray.data.DataContext.get_current().enable_progress_bars = False
     return ray
+
+
+def _knock(address: str) -> None:
+    """Find out at once whether somebody listens at "host:port": Ray would try for minutes."""
+    host, _, port = address.rpartition("/")[2].rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def _first_line(error: Exception) -> str:

@@ -4,7 +4,6 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -40,8 +39,8 @@ def _is_ray(pid: int) -> bool:
 
 def test_two_workers_one_of_which_is_killed(tmp_path: Path) -> None:
     folder, jobs, killed = tmp_path / "videos", tmp_path / "jobs.jsonl", []
-    lines = [{"text": "Oh.", "rate": 2, "out": f"{name}.mp4"} for name in "abc"]
-    lines.append({"audio": "missing.wav", "out": "d.mp4"})
+    lines = [{"text": "Oh.", "rate": 2, "out": f"{name}.mp4"} for name in "ab"]
+    lines.append({"audio": "missing.wav", "out": "c.mp4"})
     jobs.write_text("\n".join(map(json.dumps, lines)))
     killer = threading.Thread(target=kill_a_worker_at_work, args=(killed,))
     killer.start()
@@ -49,12 +48,12 @@ def test_two_workers_one_of_which_is_killed(tmp_path: Path) -> None:
     killer.join()
     assert len(killed) == 1
     assert [outcome.error for outcome in outcomes] == [
-        None, None, None, "The sound file 'missing.wav' does not exist."
+        None, None, "The sound file 'missing.wav' does not exist."
     ]  # fmt: skip
-    files = {f"{name}.{kind}" for name in "abc" for kind in ("mp4", "receipt.json")}
+    files = {f"{name}.{kind}" for name in "ab" for kind in ("mp4", "receipt.json")}
     assert {path.name for path in folder.iterdir()} == files | {"results.jsonl"}
     kept = run_batch(jobs, folder, lambda tasks, renderer: iter(map(renderer, tasks)))
-    assert [outcome.took for outcome in kept[:3]] == [outcome.took for outcome in outcomes[:3]]
+    assert [outcome.took for outcome in kept[:2]] == [outcome.took for outcome in outcomes[:2]]
 
 
 @pytest.mark.parametrize(
