@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PROGRAM = """
 import json, sys
 from itertools import islice
@@ -19,7 +21,7 @@ from avatar.benchmark import speech_of
 from avatar.identity import load_identity
 from avatar.speech.audio import save_wav
 
-FRAMES = 1500
+FRAMES = 900
 wav, out, process = Path(sys.argv[1]), Path(sys.argv[2]), psutil.Process()
 
 
@@ -54,6 +56,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of memory from /proc")
 def test_half_an_hour_of_sound(tmp_path: Path) -> None:
     wav, out = tmp_path / "long.wav", tmp_path / "long.mp4"
     paths = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
@@ -62,7 +65,6 @@ def test_half_an_hour_of_sound(tmp_path: Path) -> None:
     run = subprocess.run(command, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     found = json.loads(run.stdout)
-    print(found)
     assert (found["seconds"], found["rows"]) == (1800, 45_000) and found["phones"] > 300
     assert found["read"] < 2 * found["sound"]
     assert found["late"] < found["early"] + 40

@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,9 @@ class Cluster:
     def __init__(self, address: str = LOCAL, workers: int | None = None):
         self._address, self._workers = address, workers
 
-    def __call__(self, tasks: Sequence[Task], renderer: Renderer) -> Iterator[Outcome]:
+    def __call__(
+        self, tasks: Sequence[Task], renderer: Renderer
+    ) -> Generator[Outcome, None, None]:
         """Yield what became of each job; closing the generator ends the workers.
 
         Raises:

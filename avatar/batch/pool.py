@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection
@@ -37,7 +37,9 @@ class Pool:
         self._cores = _cores()
         self.workers = workers or max(len(self._cores) // CORES_A_WORKER, 1)
 
-    def __call__(self, tasks: Sequence[Task], renderer: Renderer) -> Iterator[Outcome]:
+    def __call__(
+        self, tasks: Sequence[Task], renderer: Renderer
+    ) -> Generator[Outcome, None, None]:
         """Yield what became of each job, in the order in which they end.
 
         Closing the generator ends all processes, whatever they do.

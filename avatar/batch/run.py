@@ -1,7 +1,7 @@
 """A batch from its file of jobs to its results; where they are rendered is the executor's."""
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import chain
@@ -15,7 +15,7 @@ from .results import Results
 
 SCRATCH = ".unfinished"
 
-Executor = Callable[[Sequence[Task], Renderer], Iterator[Outcome]]
+Executor = Callable[[Sequence[Task], Renderer], Generator[Outcome, None, None]]
 """Yields the outcomes of all tasks, in any order: ``pool.Pool`` or ``cluster.Cluster``."""
 
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ def rows(folder: Path) -> dict[int, dict[str, Any]]:
     return {row["line"]: row for row in map(json.loads, lines)}
 
 
-def here(tasks: Sequence[Task], renderer: Renderer) -> Iterator[Outcome]:
+def here(tasks: Sequence[Task], renderer: Renderer) -> Generator[Outcome, None, None]:
     """An executor without processes."""
     yield from map(renderer, tasks)
 
