@@ -53,11 +53,12 @@ class Cluster:
         """The data set of outcomes; its rows come as they are made."""
         cores = max(int(ray.cluster_resources().get("CPU", 1)), 1)
         workers = min(self._workers or max(cores // CORES_A_WORKER, 1), len(tasks))
+        share = cores // workers or cores / workers  # Ray takes whole cores, or a part of one
         # None waits behind a long one: each worker is given a job when it has nothing to do.
         compute = ray.data.ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=1)
         indices = [{"index": index} for index in range(len(tasks))]
         return ray.data.from_items(indices, override_num_blocks=len(tasks)).map_batches(
-            _RayWorker, batch_size=1, compute=compute, num_cpus=cores / workers,
+            _RayWorker, batch_size=1, compute=compute, num_cpus=share,
             fn_constructor_args=(list(tasks), renderer, os.getcwd()),
         )  # fmt: skip
 
