@@ -78,10 +78,11 @@ class _RayWorker:
         return {"outcome": [json.dumps(asdict(outcome)) for outcome in outcomes]}
 
     def _outcome(self, task: Task) -> Outcome:
-        with (self._renderer.scratch / f"tries-{task.line}").open("a") as tries:
-            if tries.tell() >= TRIES:
-                return given_up(task)
-            tries.write("x")
+        begun = self._renderer.scratch / f"begun-{task.line}"
+        workers = begun.read_text().split() if begun.exists() else []
+        if len(workers) >= TRIES:
+            return given_up(task)
+        begun.write_text("".join(f"{worker}\n" for worker in [*workers, os.getpid()]))
         return self._renderer(task)
 
 

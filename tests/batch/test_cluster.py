@@ -1,35 +1,28 @@
 """A real Ray of this machine, with two workers."""
 
 import json
+import os
+import signal
 import sys
 import threading
 from pathlib import Path
 
-import psutil
 import pytest
 
 from avatar.batch.cluster import Cluster
 from avatar.batch.jobs import Job, Task
 from avatar.batch.renderer import Renderer
-from avatar.batch.run import run_batch
+from avatar.batch.run import SCRATCH, run_batch
 from avatar.errors import RenderError
 
 
-def kill_a_worker_at_work(killed: list[int], ended: threading.Event) -> None:
-    """Once, as soon as one has its encoder running."""
-    while not ended.wait(0.02):
-        for process in psutil.process_iter(["name", "ppid"]):
-            if "ffmpeg" in process.info["name"] and _is_ray(process.info["ppid"]):
-                psutil.Process(process.info["ppid"]).kill()
-                killed.append(process.info["ppid"])
-                return
-
-
-def _is_ray(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).name().startswith("ray::")
-    except psutil.Error:
-        return False
+def kill_the_first_worker(scratch: Path, killed: list[int], ended: threading.Event) -> None:
+    """As soon as it has begun the first job."""
+    while not killed and not ended.wait(0.02):
+        begun = scratch / "begun-1"
+        if begun.exists() and (pids := begun.read_text().split()):
+            os.kill(int(pids[0]), signal.SIGKILL)
+            killed.append(int(pids[0]))
 
 
 def test_two_workers_one_of_which_is_killed(tmp_path: Path) -> None:
@@ -38,7 +31,7 @@ def test_two_workers_one_of_which_is_killed(tmp_path: Path) -> None:
     lines = [{"text": "Oh.", "rate": 2, "out": f"{name}.mp4"} for name in "ab"]
     lines.append({"audio": "missing.wav", "out": "c.mp4"})
     jobs.write_text("\n".join(map(json.dumps, lines)))
-    killer = threading.Thread(target=kill_a_worker_at_work, args=(killed, ended))
+    killer = threading.Thread(target=kill_the_first_worker, args=(folder / SCRATCH, killed, ended))
     killer.start()
     try:
         outcomes = run_batch(jobs, folder, Cluster(workers=2))
