@@ -83,9 +83,10 @@ def test_with_its_own_statistics_and_full_rank_nothing_is_lost(
     with torch.inference_mode():
         latent = Encode(renderer)(torch.from_numpy(drawings))
         front = fixing.Front(renderer, statistics).eval()
-        planes = [np.ascontiguousarray(plane[0]) for plane in front(latent, torch.from_numpy(windows))]
+        planes = front(latent, torch.from_numpy(windows))
+    head, mouth = (np.ascontiguousarray(plane[0]) for plane in (planes[0], planes[-1]))
     picture = np.empty((512, 512, 3), np.uint8)
-    tail.draw(planes[0], planes[-1], fixing.tail_weights(renderer, statistics), picture)
+    tail.draw(head, mouth, fixing.tail_weights(renderer, statistics), picture)
     difference = picture.astype(int) - exact(renderer, drawings, windows)[0]
     assert np.abs(difference).max() <= 1
 
