@@ -43,6 +43,8 @@ class CpuEngine:
     name = "openvino"
 
     def __init__(self, identity: Identity):
+        compiling = threading.Thread(target=tail.make_ready)
+        compiling.start()  # at the first start of all it takes as long as the rest
         parts = _prepared(identity)
         self._weights = tail.TailWeights(*(parts[name] for name in tail.TailWeights._fields))
         self._networks = {name: _imported(parts[name]) for name in ("encode", "front")}
@@ -50,6 +52,7 @@ class CpuEngine:
         self.batch = 2 * cores
         self._pool = ThreadPoolExecutor(cores, "frame")
         self._local = threading.local()
+        compiling.join()
 
     def __call__(self, drawings: np.ndarray, windows: np.ndarray) -> np.ndarray:
         """See ``Engine``."""

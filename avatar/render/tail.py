@@ -106,6 +106,16 @@ def draw(head: np.ndarray, mouth: np.ndarray, weights: TailWeights, picture: np.
             _colour(mixed, w.across, w.colour, colours, picture, r)
 
 
+def make_ready() -> None:
+    """Compile ``draw``, or load it from numba's cache, ahead of the first frame."""
+    features, picture = np.empty((0, 0, 0), np.float32), np.empty((0, 0, 0), np.uint8)
+    layers = [np.empty((0,) * n, np.float32) for n in (3, 3, 1, 4, 1)]
+    output = [np.empty((0,) * n, np.float32) for n in (4, 3, 1)]
+    kinds = (np.int64, np.int64, np.float32, np.uint32, np.uint32, np.float32)
+    weights = TailWeights(*layers, *layers, *output, *(np.empty(0, kind) for kind in kinds))
+    draw.compile(tuple(map(numba.typeof, (features, features, weights, picture))))
+
+
 @_compiled
 def _shrunk(mouth: np.ndarray, w: TailWeights, pasted: np.ndarray) -> None:
     """The mouth's features at the size of its box, bilinear, even columns of the picture first."""
