@@ -1,13 +1,16 @@
 """The WebSocket at /live, over loopback: what other programs see, and what becomes of bad ones."""
 
+import asyncio
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +18,8 @@ import cv2
 import numpy as np
 import pytest
 from fake_engine import QuickEngine
+from websockets.asyncio.client import ClientConnection as AsyncConnection
+from websockets.asyncio.client import connect as connect_async
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
@@ -204,48 +209,53 @@ def test_pages_of_other_sites_are_kept_out(address: str) -> None:
         assert told(client, "ready")
 
 
-def test_who_dies_or_does_not_look_frees_the_place(
+def test_who_dies_in_the_midst_frees_the_place(room, address: str) -> None:
+    """Before the start, in mid-frame, in mid-sentence, in mid-message."""
+    long = json.dumps({"type": "say", "text": "And so on, and so on. " * 50})
+    with ExitStack() as stack:
+        clients = [stack.enter_context(connect(address, compression=None)) for _ in range(4)]
+        for client in clients[1:]:
+            tell(client, type="start")
+            told(client, "ready")
+            client.send(long)
+        frame(clients[1])
+        clients[2].socket.sendall(b"\x81\xfe\x10")  # the head of a message
+        for client in clients:
+            client.socket.shutdown(socket.SHUT_RDWR)
+        wait_for(lambda: not room._scheduler._seated)
+
+
+def test_who_does_not_look_has_to_go(
     room, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In mid-frame, in mid-sentence, before the start, with an hour of sound half sent."""
-    monkeypatch.setattr("avatar.ui.socket.SEND_S", 1)
-    long = json.dumps({"type": "say", "text": "And so on, and so on. " * 50})
-    clients = [connect(address, compression=None, max_queue=1) for _ in range(PLACES)]
-    for client in clients[1:]:
+    monkeypatch.setattr("avatar.ui.socket.SEND_S", 0.5)
+    monkeypatch.setattr("avatar.ui.socket.encoded_frame", lambda frame: bytes(2**20))
+    with connect(address, compression=None, max_queue=1, close_timeout=0.1) as client:
         tell(client, type="start")
-        told(client, "ready")
-        client.send(long)
-    frame(clients[1]), frame(clients[2])
-    clients[0].socket.close()
-    clients[1].socket.close()
-    clients[2].send(long[:40])
-    clients[2].socket.shutdown(2)
-    wait_for(lambda: len(room._scheduler._seated) == 1)
-    wait_for(lambda: not room._scheduler._seated)  # the last one never looks
-    clients[3].close()
+        wait_for(lambda: room._scheduler._seated)
+        wait_for(lambda: not room._scheduler._seated)
 
 
-def test_who_sends_an_hour_at_once_is_read_as_it_is_shown(room, client: ClientConnection) -> None:
+def test_who_sends_an_hour_at_once_is_read_as_it_is_shown(room, address: str) -> None:
     from avatar.ui.socket import AHEAD_S
 
-    minute = to_pcm(np.zeros(16_000 * 60, np.float32))
-    sender = threading.Thread(target=send_until_closed, args=(client, minute, 60))
-    sender.start()
-    (seat,) = room._scheduler._seated
-    for _ in range(20):
-        assert seat.session.waiting_s <= 60 + AHEAD_S
-        frame(client)
-    client.close()
-    sender.join(PATIENCE_S)
-    assert not sender.is_alive()
+    minute = bytes(2 * 16_000 * 60)
 
+    async def send(client: AsyncConnection) -> None:
+        for _ in range(60):
+            await client.send(minute)
 
-def send_until_closed(client: ClientConnection, data: bytes, times: int) -> None:
-    try:
-        for _ in range(times):
-            client.send(data)
-    except ConnectionClosed:
-        pass
+    async def talk() -> None:
+        async with connect_async(address, compression=None) as client:
+            await client.send('{"type": "start"}')
+            sending = asyncio.create_task(send(client))
+            for _ in range(50):
+                await asyncio.wait_for(client.recv(), PATIENCE_S)
+                assert all(s.session.waiting_s <= 60 + AHEAD_S for s in room._scheduler._seated)
+            assert not sending.done()
+            sending.cancel()
+
+    asyncio.run(talk())
 
 
 def test_who_says_nothing_for_long_has_to_go(
