@@ -110,6 +110,7 @@ class Connection:
         self._changed = asyncio.Event()
         self._jobs: asyncio.Queue[tuple[int, Callable[[], None]]] = asyncio.Queue(MESSAGES)
         self._interruptions = self._unfinished = 0
+        self._active = self._loop.time()
 
     async def run(self) -> None:
         """Stay until the client goes.
@@ -154,11 +155,15 @@ class Connection:
         """Hand on what comes; an interruption does not wait behind the rest."""
         while True:
             try:
-                message = await self._receive(QUIET_S)
+                left = self._active + QUIET_S - self._loop.time()
+                message = await self._receive(max(left, POLL_S))
             except asyncio.TimeoutError:
-                if seat.place or self._unfinished or seat.session.waiting_s:
+                if seat.place or self._unfinished:
+                    self._active = self._loop.time()
+                if self._loop.time() < self._active + QUIET_S:
                     continue
                 raise Farewell("Nothing was said for a while, so the place was given on.") from None
+            self._active = self._loop.time()
             if isinstance(message, dict) and message["type"] == "interrupt":
                 self._interruptions += 1
                 seat.session.interrupt()
@@ -188,6 +193,8 @@ class Connection:
             while (frame := seat.get()) is not None:
                 data = await self._loop.run_in_executor(self._room.encoders, encoded_frame, frame)
                 await self._in_time(self._socket.send_bytes(data))
+                if frame.shot.speaking:
+                    self._active = self._loop.time()
             await self._changed.wait()
             self._changed.clear()
         raise Farewell("The server is going down: come back in a few minutes.", GOING_AWAY)

@@ -246,7 +246,7 @@ def test_who_sends_an_hour_at_once_is_read_as_it_is_shown(room, address: str) ->
             await client.send(minute)
 
     async def talk() -> None:
-        async with connect_async(address, compression=None) as client:
+        async with connect_async(address, compression=None, close_timeout=0.1) as client:
             await client.send('{"type": "start"}')
             sending = asyncio.create_task(send(client))
             for _ in range(50):
@@ -261,7 +261,7 @@ def test_who_sends_an_hour_at_once_is_read_as_it_is_shown(room, address: str) ->
 def test_who_says_nothing_for_long_has_to_go(
     client: ClientConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("avatar.ui.socket.QUIET_S", 0.3)
+    monkeypatch.setattr("avatar.ui.socket.QUIET_S", 0.5)
     tell(client, type="say", text="Hello.")
     assert len(speech(client)) > 8
     assert "Nothing was said" in told(client, "error")["message"]
