@@ -14,7 +14,8 @@ from ..errors import RenderError
 from ..identity import Identity
 from .engine import Engine
 from .pace import AHEAD_S, Pace
-from .session import LiveSession, Shot
+from .session import LiveSession
+from .shot import Shot, rendered
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -232,12 +233,6 @@ class Scheduler:
         for (seat, shot, due), picture in zip(shots, pictures, strict=True):
             own = None if picture is None else picture.copy()  # a view would keep the whole batch
             seat.give(Frame(shot, own, now - due))
-
-
-def rendered(engine: Engine, shots: list[tuple[Identity, Shot]]) -> np.ndarray:
-    """Pictures (n, 512, 512, 3) uint8 RGB of shots, in one batch."""
-    drawings = [shot.clip.drawing(shot.frame, who.config.style) for who, shot in shots]
-    return engine(np.stack(drawings), np.stack([shot.window for _, shot in shots]))
 
 
 def sessions_held(engine: Engine, identity: Identity, frames: int = 32) -> int:

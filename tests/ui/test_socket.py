@@ -84,7 +84,7 @@ def told(client: ClientConnection, kind: str) -> dict:
 
 
 def frame(client: ClientConnection) -> SimpleNamespace:
-    from avatar.ui.socket import HEADER
+    from avatar.ui.live_messages import HEADER
 
     while isinstance(message := client.recv(PATIENCE_S), str):
         assert json.loads(message)["type"] != "error", message
@@ -265,6 +265,12 @@ def test_who_says_nothing_for_long_has_to_go(
     tell(client, type="say", text="Hello.")
     assert len(speech(client)) > 8
     assert "Nothing was said" in told(client, "error")["message"]
+
+
+def test_who_does_not_start_has_to_go(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("avatar.ui.socket.START_S", 0.2)
+    with connect(address) as client:
+        assert "Nobody said" in told(client, "error")["message"]
 
 
 def test_fifty_people_at_once_are_served_queued_or_refused(room, address: str) -> None:
