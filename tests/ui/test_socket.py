@@ -319,9 +319,3 @@ def test_the_client_in_the_examples_keeps_a_sentence(address: str, tmp_path: Pat
     assert "the first frame came after" in done.stdout, done.stderr
     capture = cv2.VideoCapture(str(tmp_path / "hello.mp4"))
     assert abs(capture.get(cv2.CAP_PROP_FRAME_COUNT) - int(done.stdout.split()[-2])) <= 1
-
-
-def test_the_page_has_the_endpoint(url: str) -> None:
-    with connect(url.replace("http", "ws") + "live", compression=None) as client:
-        tell(client, type="start", identity="mira", clip="lively")
-        assert told(client, "ready")["identity"] == "mira" and not frame(client).speaking
