@@ -316,6 +316,6 @@ def test_nothing_is_left_of_all_this(room, address: str, uploads: Path) -> None:
 def test_the_client_in_the_examples_keeps_a_sentence(address: str, tmp_path: Path) -> None:
     command = [sys.executable, ROOT / "examples" / "live_client.py", "Hello.", "hello.mp4", address]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=os.environ)
-    assert "the first frame came after" in done.stdout, done.stderr
+    assert "frames came after" in done.stdout, done.stderr
     capture = cv2.VideoCapture(str(tmp_path / "hello.mp4"))
-    assert abs(capture.get(cv2.CAP_PROP_FRAME_COUNT) - int(done.stdout.split()[-2])) <= 1
+    assert abs(capture.get(cv2.CAP_PROP_FRAME_COUNT) - int(done.stdout.split()[-6])) <= 1
