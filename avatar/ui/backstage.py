@@ -20,6 +20,7 @@ from ..render.receipt import Receipt, receipt_path
 from ..speech.audio import save_wav
 from ..speech.speech import Speech
 from . import previews
+from .live_room import LiveRoom
 from .motion import Motion, read_motion
 from .request import MAX_CHARS, MAX_SECONDS, Request, Result, Update
 from .watch import awaited, save_picture, watched
@@ -54,6 +55,7 @@ class Backstage:
             raise AvatarError("There is no identity: put a bundle into the folder checkpoints.")
         self.worker = Worker()
         self.workshop = workshop or open_workshop()
+        self.live = LiveRoom(self.avatar)
         self._identities: dict[str, tuple[Source, Identity]] = {}
         self._avatars: dict[str, Avatar] = {}
         self._motions: dict[tuple[Any, ...], Motion] = {}
@@ -106,6 +108,7 @@ class Backstage:
         avatar = self.avatar()
         previews.still(avatar.identity, avatar.engine)
         self.clip_previews()
+        self.live.warm_up()
 
     def perform(self, request: Request, folder: Path) -> Iterator[Update | Result]:
         """Do a job; the last thing it yields is its result.
