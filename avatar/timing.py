@@ -11,6 +11,11 @@ def frame_count(samples: int, fps: Fraction) -> int:
     return -(-samples * fps.numerator // (SAMPLE_RATE * fps.denominator))
 
 
+def frame_start(frame: int, fps: Fraction) -> int:
+    """First of the samples at 16 kHz that belong to a frame; the next frame's start ends it."""
+    return frame * SAMPLE_RATE * fps.denominator // fps.numerator
+
+
 def parse_fps(value: str | int | float) -> Fraction:
     """Read a frame rate such as ``25``, ``"30000/1001"`` or ``29.97`` (taken as 30000/1001).
 

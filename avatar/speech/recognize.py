@@ -94,8 +94,8 @@ def is_pause(name: str) -> bool:
     return name == "SIL" or name.startswith(("+", "<"))
 
 
-@lru_cache(maxsize=1)
-def _decoder():
+def new_decoder():
+    """A phone decoder (a ``pocketsphinx.Decoder``), ready to start an utterance."""
     import pocketsphinx
 
     model = pocketsphinx.get_model_path("en-us")
@@ -106,6 +106,18 @@ def _decoder():
     )  # fmt: skip
 
 
+def best_path(decoder) -> list[tuple[float, str]]:
+    """(start in seconds, ARPAbet) of each phone that a decoder has found so far."""
+    found = [(segment.start_frame, segment.word) for segment in decoder.seg() or ()]
+    return [
+        (frame * STEP + DELAY if frame else 0.0, "PAU" if is_pause(name) else name)
+        for frame, name in found
+    ]
+
+
+_decoder = lru_cache(maxsize=1)(new_decoder)
+
+
 def _decode(sound: np.ndarray) -> list[tuple[float, str]]:
     """(start in seconds, ARPAbet) of each phone of a piece."""
     with _lock:
@@ -114,11 +126,7 @@ def _decode(sound: np.ndarray) -> list[tuple[float, str]]:
         decoder.start_utt()
         decoder.process_raw(to_pcm(sound), full_utt=True)
         decoder.end_utt()
-        found = [(segment.start_frame, segment.word) for segment in decoder.seg() or ()]
-    return [
-        (frame * STEP + DELAY if frame else 0.0, "PAU" if is_pause(name) else name)
-        for frame, name in found
-    ]
+        return best_path(decoder)
 
 
 def pieces(level: np.ndarray) -> Iterator[tuple[int, int]]:

@@ -166,33 +166,44 @@ def viseme_track(phones: Iterable[Phone], sound: np.ndarray, fps: Fraction) -> V
     Returns:
         The 34-channel track with ceil(N * fps / 16000) frames.
     """
-    frames = frame_count(len(sound), fps)
+    centres = (np.arange(frame_count(len(sound), fps)) + 0.5) / float(fps)
     shapes = _fill_gaps(segments(phones), len(sound) / 16_000)
-    weights, voicing = coarticulate(shapes, frames, fps)
-    measured = prosody(sound, fps)
-    weights, voicing = _gate(weights, voicing, measured)
-    articulation = weights @ _TARGETS
-    columns = [voicing, measured.loudness, measured.slope, measured.pitch]
-    values = np.concatenate([weights, articulation, np.stack(columns, axis=1)], axis=1)
-    return VisemeTrack(NAMES, fps, values.astype(np.float32))
+    values = viseme_rows(*coarticulate(shapes, centres, fps), prosody(sound, fps))
+    return VisemeTrack(NAMES, fps, values)
+
+
+def viseme_rows(weights: np.ndarray, voicing: np.ndarray, measured: Prosody) -> np.ndarray:
+    """The 34 channels of T frames, with the mouth closed where the sound is too quiet for speech.
+
+    Args:
+        weights: (T, 21) that sum to 1.
+        voicing: (T,) in [0, 1].
+        measured: T values of each.
+
+    Returns:
+        (T, 34) float32.
+    """
+    gate = measured.gate[:, None]
+    weights = gate * weights + (1 - gate) * SILENCE[: len(VISEMES)]
+    prosodic = [voicing * measured.gate, measured.loudness, measured.slope, measured.pitch]
+    return np.hstack([weights, weights @ _TARGETS, np.stack(prosodic, axis=1)]).astype(np.float32)
 
 
 def coarticulate(
-    shapes: list[Segment], frames: int, fps: Fraction
+    shapes: list[Segment], centres: np.ndarray, fps: Fraction
 ) -> tuple[np.ndarray, np.ndarray]:
     """Blend neighbouring shapes by dominance curves, sampled at the frames' centres.
 
     Args:
         shapes: contiguous segments in time order.
-        frames: number of frames T.
+        centres: (T,) seconds, ascending.
         fps: frames per second.
 
     Returns:
         weights (T, 21) that sum to 1, and voicing (T,) in [0, 1].
     """
-    centres = (np.arange(frames) + 0.5) / float(fps)
-    weights = np.zeros((frames, len(VISEMES)))
-    voicing = np.zeros(frames)
+    weights = np.zeros((len(centres), len(VISEMES)))
+    voicing = np.zeros(len(centres))
     for shape in shapes:
         half = (shape.end - shape.start) / 2
         plateau = PLATEAU * half
@@ -271,19 +282,11 @@ def _fill_gaps(shapes: list[Segment], seconds: float) -> list[Segment]:
     if seconds > time + 1e-3:
         result.append(Segment(time, seconds, "sil", voiced=False))
     # One long silence has one dominance plateau: cut it so that it holds all along.
-    return [piece for shape in result for piece in _cut(shape)]
+    return [piece for shape in result for piece in cut(shape)]
 
 
-def _cut(shape: Segment, longest: float = 0.12) -> list[Segment]:
+def cut(shape: Segment, longest: float = 0.12) -> list[Segment]:
     """Split a long segment, so that its curve does not sag between its middle and its edges."""
     count = max(int(np.ceil((shape.end - shape.start) / longest)), 1)
     edges = np.linspace(shape.start, shape.end, count + 1)
     return [replace(shape, start=a, end=b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
-
-
-def _gate(
-    weights: np.ndarray, voicing: np.ndarray, measured: Prosody
-) -> tuple[np.ndarray, np.ndarray]:
-    """Close the mouth where the sound is too quiet to be speech."""
-    gate = measured.gate[:, None]
-    return gate * weights + (1 - gate) * SILENCE[: len(VISEMES)], voicing * measured.gate
