@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..timing import SAMPLE_RATE
 from .video import video_writer
 
 SECONDS = 1
@@ -28,25 +27,12 @@ class Moment(NamedTuple):
     frame: np.ndarray
     """(H, W, 3) uint8 RGB."""
     sound: np.ndarray
-    """(n,) float32 mono at 16 kHz: ``samples_until(i + 1) - samples_until(i)`` of frame i."""
+    """(n,) float32 mono at 16 kHz: what is heard during the frame."""
 
 
 def segment_frames(fps: Fraction) -> int:
     """Frames of a segment: the fewest that last ``SECONDS``."""
     return math.ceil(fps * SECONDS)
-
-
-def samples_until(frame: int, fps: Fraction) -> int:
-    """Samples at 16 kHz that have been heard when a frame begins, in exact integers."""
-    return frame * SAMPLE_RATE * fps.denominator // fps.numerator
-
-
-def moments(frames: Iterable[np.ndarray], sound: np.ndarray, fps: Fraction) -> Iterator[Moment]:
-    """Frames with their shares of a sound (N,), and silence once that has ended."""
-    for i, frame in enumerate(frames):
-        first, last = samples_until(i, fps), samples_until(i + 1, fps)
-        share = sound[first:last]
-        yield Moment(frame, np.pad(share, (0, last - first - len(share))))
 
 
 def segments(

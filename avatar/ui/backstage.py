@@ -20,6 +20,7 @@ from ..render.receipt import Receipt, receipt_path
 from ..speech.audio import save_wav
 from ..speech.speech import Speech
 from . import previews
+from .answer import listening
 from .motion import Motion, read_motion
 from .request import MAX_CHARS, MAX_SECONDS, Request, Result, Update
 from .watch import awaited, save_picture, watched
@@ -100,12 +101,19 @@ class Backstage:
                 for clip in avatar.identity.clips
             }
 
+    def idle_loop(self, name: str = "") -> str:
+        """A data URL with a looping MP4 of an identity that listens."""
+        avatar = self.avatar(name)
+        with self._picturing:
+            return previews.idle_loop(avatar, listening(avatar.identity))
+
     def warm_up(self) -> None:
         """Get ready for the first visitor: processes started, networks compiled, pictures made."""
         self.worker.start()
         avatar = self.avatar()
         previews.still(avatar.identity, avatar.engine)
         self.clip_previews()
+        self.idle_loop()
 
     def perform(self, request: Request, folder: Path) -> Iterator[Update | Result]:
         """Do a job; the last thing it yields is its result.

@@ -19,9 +19,9 @@ from ..face.clip import Clip
 from ..files import replacing
 from ..identity import Identity
 from ..render.engine import Engine
-from ..render.segments import samples_until
 from ..render.stream import render_frames
 from ..render.video import write_video
+from ..timing import frame_start
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ def _looped(avatar: Avatar, clip: Clip) -> bytes:
     silence = np.tile(config.features.silence, (min(IDLE_FRAMES, len(clip)), 1))
     frames = list(render_frames(avatar.engine, clip, config, silence))
     frames += frames[-2:0:-1]
-    sound = np.zeros(samples_until(len(frames), fps), np.float32)
+    sound = np.zeros(frame_start(len(frames), fps), np.float32)
     with tempfile.TemporaryDirectory(prefix="avatar-") as scratch:
         path = Path(scratch) / "idle.mp4"
         write_video(path, frames, fps, sound, metadata=avatar.metadata(), label=True)

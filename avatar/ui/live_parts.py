@@ -1,0 +1,112 @@
+"""What the Live tab shows: her, who listens while nobody speaks, and the two ways to make her."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import which
+
+import gradio as gr
+
+from .backstage import Backstage
+from .controls import portrait, voices_of
+from .request import MAX_CHARS
+from .status import note
+
+SCENE = Path(__file__).with_name("live.js").read_text(encoding="utf-8")
+VISITORS = 2
+"""Visitors who are answered at once; whoever comes after waits for one of them to end."""
+READY = f"Write it or say it. She answers {VISITORS} visitors at once; others wait in line."
+SUGGESTIONS = (
+    "Hello! Ask me anything, and I will say it.",
+    "I am rendered while you watch, one second after the other.",
+    "Peter Piper picked a peck of pickled peppers.",
+)
+
+
+@dataclass(frozen=True)
+class LiveParts:
+    """The components that events read and write."""
+
+    identity: gr.Radio
+    idle: gr.HTML
+    video: gr.Video
+    status: gr.HTML
+    text: gr.Textbox
+    voice: gr.Dropdown
+    say: gr.Button
+    stop: gr.Button
+    microphone: gr.Audio
+
+
+def obstacle() -> str | None:
+    """Why nothing can be streamed on this host, as a sentence; None if it can."""
+    missing = [name for name in ("ffmpeg", "ffprobe") if not which(name)]
+    if not missing:
+        return None
+    return (
+        f"To stream, this host would need {' and '.join(missing)} on its PATH "
+        "(apt install ffmpeg); the other tabs work without."
+    )
+
+
+def build(backstage: Backstage) -> LiveParts:
+    """Lay it out inside the tab that is being built."""
+    with gr.Row(elem_classes="speak live", equal_height=False):
+        with gr.Column(scale=5, min_width=300, elem_classes="left"):
+            idle, video, status = _stage(backstage)
+        with gr.Column(scale=6, min_width=300, elem_classes="right"):
+            identity = gr.Radio(
+                backstage.names, value=backstage.names[0], label="Who answers",
+                visible=len(backstage.names) > 1,
+            )  # fmt: skip
+            text, voice, say, stop = _writing()
+            microphone = _talking()
+    return LiveParts(identity, idle, video, status, text, voice, say, stop, microphone)
+
+
+def _stage(backstage: Backstage) -> tuple[gr.HTML, gr.Video, gr.HTML]:
+    person = backstage.identity()
+    with gr.Column(elem_classes="stage live-stage"):
+        gr.Image(
+            portrait(person), label="Portrait", show_label=False, interactive=False, buttons=[],
+            container=False, alt_text=f"{person.name.capitalize()}, who listens",
+        )  # fmt: skip
+        idle = gr.HTML("", label="Idle", padding=False, js_on_load=None, elem_classes="idle")
+        video = gr.Video(
+            label="Video", show_label=False, interactive=False, streaming=True, autoplay=True,
+            buttons=[], container=False, elem_classes="video",
+        )  # fmt: skip
+        gr.HTML(
+            '<div class="scene" role="status"><i></i><span>She listens</span></div>',
+            label="Scene", padding=False, js_on_load=SCENE, elem_classes="caption",
+        )  # fmt: skip
+    return idle, video, gr.HTML(note(READY), label="Status")
+
+
+def _writing() -> tuple[gr.Textbox, gr.Dropdown, gr.Button, gr.Button]:
+    text = gr.Textbox(
+        "", label="Text", lines=3, max_lines=8, max_length=MAX_CHARS, show_label=False,
+        placeholder="Write something, and watch her say it.",
+    )  # fmt: skip
+    with gr.Row(elem_classes="chips"):
+        for words in SUGGESTIONS:
+            chip = gr.Button(words.partition(" ")[0], size="sm", min_width=60)
+            chip.click(lambda words=words: words, None, text, queue=False, api_visibility="private")
+    voice = gr.Dropdown(
+        voices_of("en-us"), value=voices_of("en-us")[0][1], label="Voice", min_width=160,
+        allow_custom_value=True,
+    )  # fmt: skip
+    with gr.Row(elem_classes="go"):
+        say = gr.Button("Say it", variant="primary", size="lg", elem_classes="generate")
+        stop = gr.Button("Stop", size="lg", interactive=False, elem_classes="cancel")
+    return text, voice, say, stop
+
+
+def _talking() -> gr.Audio:
+    gr.HTML(
+        '<p class="or">Or talk: she says it after you, in your voice, a few seconds later. '
+        "Wear headphones, or she hears herself.</p>", padding=False,
+    )  # fmt: skip
+    return gr.Audio(
+        label="Talk", sources=["microphone"], streaming=True, type="numpy", buttons=[],
+        show_label=False, elem_classes="talk",
+    )  # fmt: skip
