@@ -106,6 +106,8 @@ class VisemeTrack:
         """
         if not 0 <= strength <= 2:
             raise AvatarError(f"Mouth strength should be between 0 and 2, not {strength}.")
+        if strength == 1:  # to the bit, which the sum below is not
+            return self
         values = SILENCE + strength * (self.values - SILENCE)
         return replace(self, values=values.astype(np.float32))
 
