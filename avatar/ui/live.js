@@ -2,6 +2,7 @@
 const stage = element.closest('.live-stage');
 const words = {
   listens: () => 'She listens',
+  hears: () => 'She hears you',
   thinks: () => 'A moment …',
   speaks: () => first ? `She speaks · first picture after ${first} s` : 'She speaks',
   waits: () => 'The next second is being made …',
@@ -12,7 +13,7 @@ function show(scene) {
   element.querySelector('.scene span').textContent = words[scene]();
 }
 stage.addEventListener('scene', ({detail}) => {
-  if (detail === 'thinks') [clicked, first] = [performance.now(), ''];
+  if (detail !== 'listens') [clicked, first] = [performance.now(), ''];
   else for (const video of stage.querySelectorAll('.video video')) video.pause();
   show(detail);
 });

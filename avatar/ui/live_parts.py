@@ -9,17 +9,14 @@ import gradio as gr
 from .backstage import Backstage
 from .controls import portrait, voices_of
 from .request import MAX_CHARS
-from .status import note
+from .status import PRIVATE, note
 
 SCENE = Path(__file__).with_name("live.js").read_text(encoding="utf-8")
-VISITORS = 2
-"""Visitors who are answered at once; whoever comes after waits for one of them to end."""
-READY = f"Write it or say it. She answers {VISITORS} visitors at once; others wait in line."
-SUGGESTIONS = (
-    "Hello! Ask me anything, and I will say it.",
-    "I am rendered while you watch, one second after the other.",
-    "Peter Piper picked a peck of pickled peppers.",
-)
+SUGGESTIONS = {
+    "A greeting": "Hello! Write me a line, and I will say it.",
+    "What is this?": "Every second of me is rendered while you watch the second before it.",
+    "A tongue twister": "Peter Piper picked a peck of pickled peppers.",
+}
 
 
 @dataclass(frozen=True)
@@ -79,7 +76,7 @@ def _stage(backstage: Backstage) -> tuple[gr.HTML, gr.Video, gr.HTML]:
             '<div class="scene" role="status"><i></i><span>She listens</span></div>',
             label="Scene", padding=False, js_on_load=SCENE, elem_classes="caption",
         )  # fmt: skip
-    return idle, video, gr.HTML(note(READY), label="Status")
+    return idle, video, gr.HTML(note("Write it or say it."), label="Status")
 
 
 def _writing() -> tuple[gr.Textbox, gr.Dropdown, gr.Button, gr.Button]:
@@ -88,9 +85,9 @@ def _writing() -> tuple[gr.Textbox, gr.Dropdown, gr.Button, gr.Button]:
         placeholder="Write something, and watch her say it.",
     )  # fmt: skip
     with gr.Row(elem_classes="chips"):
-        for words in SUGGESTIONS:
-            chip = gr.Button(words.partition(" ")[0], size="sm", min_width=60)
-            chip.click(lambda words=words: words, None, text, queue=False, api_visibility="private")
+        for name, words in SUGGESTIONS.items():
+            chip = gr.Button(name, size="sm", min_width=60)
+            chip.click(lambda words=words: words, None, text, **PRIVATE)
     voice = gr.Dropdown(
         voices_of("en-us"), value=voices_of("en-us")[0][1], label="Voice", min_width=160,
         allow_custom_value=True,

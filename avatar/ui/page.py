@@ -113,8 +113,7 @@ def serve(
     try:
         demo.launch(server_name=host, server_port=port, share=share, **launch_options(backstage))
     finally:
-        backstage.worker.stop()
-        backstage.workshop.close()
+        backstage.close()
         if demo.ballots:
             demo.ballots.close()
 
