@@ -104,7 +104,7 @@ class LiveSession:
         self._motion: Motion | None = None
         self._make_recogniser = recogniser or _causal
         self._recogniser: Recogniser | None = None
-        self._heard_since = 0
+        self._heard_since, self._hearing = 0, False
         self._shown = 0
         window = identity.config.network.window
         self._past = deque([SILENCE] * (window // 2), maxlen=window // 2)
@@ -165,14 +165,16 @@ class LiveSession:
             if self._recogniser is None:
                 self._recogniser = self._make_recogniser(self.fps)
             if self._open is None:
-                self._recogniser.reset()
-                self._heard_since = self._begin()
+                if self._hearing:  # what was interrupted
+                    self._recogniser.reset()
+                self._heard_since, self._hearing = self._begin(), True
             self._feed(self._heard_since, self._recogniser.push(sound), sound)
 
     def end(self) -> None:
         """Nothing more comes of the utterance that is pushed, if there is one."""
         with self._feeding:
             if self._open is not None:
+                self._hearing = False
                 self._feed(self._heard_since, self._recogniser.end(), np.empty(0, np.float32))
                 self._finish(self._heard_since)
 

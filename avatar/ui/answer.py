@@ -1,4 +1,4 @@
-"""One answer of the Live tab: a session whose frames are cut into segments, and what feeds it."""
+"""One answer of the Live tab: a live session whose frames are cut into segments."""
 
 import threading
 import time
@@ -9,38 +9,38 @@ import numpy as np
 
 from ..avatar import Avatar
 from ..errors import AvatarError
-from ..face.clip import Clip
-from ..identity import Identity
-from ..render.scheduler import Frame, Scheduler, Seat, rendered
+from ..render.scheduler import Frame, Seat, rendered
 from ..render.segments import Moment, segment_frames, segments
-from ..render.session import LISTENING, LiveSession, Shot
+from ..render.session import LISTENING, Shot
 from ..speech.audio import LiveSound
 
 LEAD_S = 3.0
 """How far ahead of its visitor an answer is made: enough for a player, and others want to be
 answered too."""
+MAX_TALK_S = 300
+"""The longest sound that is said after somebody at once."""
 POLL_S = 0.02
 """Seconds between two looks at what another thread does."""
 PLACE_S = 0.5
 """Seconds between two words about one's place in the line."""
 
 
-def listening(identity: Identity) -> Clip:
-    """What somebody does who listens."""
-    return identity.clips.get(LISTENING) or identity.clip()
-
-
 class Answer:
-    """What is said by her, or to her, and how it looks; begins and ends with her listening.
+    """What she says, and how it looks; it ends when she listens again.
 
-    Use ``say``, or ``hear`` as often as you like and then ``end``.
+    Use ``say``, or ``hear`` as often as you like and then ``end``; and ``close`` in any case.
     """
 
-    def __init__(self, avatar: Avatar, scheduler: Scheduler):
-        self.avatar, self.session = avatar, LiveSession(avatar.identity)
-        self.session.take()  # from here on her head goes on as she listened
-        self._scheduler = scheduler
+    def __init__(self, avatar: Avatar, seat: Seat):
+        """Begin.
+
+        Args:
+            avatar: whose session it is.
+            seat: its place, joined ``LEAD_S`` ahead.
+        """
+        self._avatar, self._seat, self._session = avatar, seat, seat.session
         self._microphone: LiveSound | None = None
+        self._heard_s = 0.0
         self._over = threading.Event()
         self._reading: threading.Thread | None = None
         self._error: AvatarError | None = None
@@ -53,7 +53,7 @@ class Answer:
         """
         self._reading = threading.Thread(target=self._read, args=(text, voice), daemon=True)
         self._reading.start()
-        while self._reading.is_alive() and not self.session.waiting_s:
+        while self._reading.is_alive() and not self._session.waiting_s:
             time.sleep(POLL_S)
         if self._error:
             raise self._error
@@ -64,24 +64,29 @@ class Answer:
         Raises:
             SoundError: if that cannot be used; it is left out.
         """
-        if not self._over.is_set():
-            self._microphone = self._microphone or LiveSound(rate)
-            self.session.push(self._microphone.push(samples))
+        if self._over.is_set():
+            return
+        self._microphone = self._microphone or LiveSound(rate)
+        self._session.push(self._microphone.push(samples))
+        self._heard_s += len(samples) / rate
+        if self._heard_s > MAX_TALK_S:
+            self.end()
 
     def end(self) -> None:
         """Nothing more is said."""
-        self.session.end()
+        self._session.end()
         self._over.set()
 
     def close(self) -> None:
-        """Stop whatever goes on."""
-        self.session.interrupt()
+        """Stop whatever goes on, and give the place to the next."""
         self._over.set()
+        self._session.interrupt()
+        self._seat.close()
         if self._reading:
             self._reading.join()
 
     def segments(self, folder: Path) -> Iterator[int | Path]:
-        """All of it, each part as soon as it is made, but never far ahead of its time.
+        """All of it, each part as soon as it is made.
 
         Args:
             folder: for the files; each is removed when the next one is asked for.
@@ -91,61 +96,63 @@ class Answer:
             them of one length.
 
         Raises:
-            AvatarError: if there is no place, or the text cannot be read to its end.
+            AvatarError: if the text cannot be read to its end.
         """
-        fps, engine = self.avatar.identity.config.fps, self.avatar.engine
-        with self._scheduler.join(self.session, engine, ahead_s=LEAD_S) as seat:
-            while seat.place and not seat.closed:
-                yield seat.place
-                time.sleep(PLACE_S)
-            for path in segments(self._moments(seat), fps, folder, self.avatar.metadata()):
-                yield path
-                path.unlink()
+        while self._seat.place and not self._seat.closed:
+            yield self._seat.place
+            time.sleep(PLACE_S)
+        fps = self._avatar.identity.config.fps
+        for path in segments(self._moments(), fps, folder, self._avatar.metadata()):
+            yield path
+            path.unlink()
         if self._error:
             raise self._error
 
-    def _moments(self, seat: Seat) -> Iterator[Moment]:
+    def _moments(self) -> Iterator[Moment]:
         picture = None
-        for frame in self._frames(seat):
+        for frame in self._frames():
             picture = frame.picture if frame.picture is not None else picture
             if picture is not None:
                 yield Moment(picture, frame.shot.sound)
 
-    def _frames(self, seat: Seat) -> Iterator[Frame]:
-        """What the scheduler renders until she has said it, then her listening."""
-        number, shot = 0, None
-        for frame in seat:
-            number, shot = number + 1, frame.shot
+    def _frames(self) -> Iterator[Frame]:
+        """What the scheduler renders until all is said, then her going back to listening."""
+        number = 0
+        for number, frame in enumerate(self._seat, 1):
             yield frame
-            if self._over.is_set() and not self.session.waiting_s:
+            if self._over.is_set() and not self._session.waiting_s:
                 break
-        if shot is None:
+        if self._seat.closed:
             return
-        # Listening is only rendered in time, which is late for somebody who watches behind time.
-        after = self.session.take()
-        while shot.index < after.index - 1 and not seat.closed:
-            if (frame := seat.get()) is None:
+        # The scheduler renders listening when it is due, too late for who watches a little behind.
+        after = self._session.take()
+        while frame.shot.index < after.index - 1 and not self._seat.closed:
+            if (under_way := self._seat.get()) is None:
                 time.sleep(POLL_S)
             else:
-                number, shot = number + 1, frame.shot
+                number, frame = number + 1, under_way
                 yield frame
-        seat.close()
-        yield from self._rest(number, after)
+        self._seat.close()
+        yield from self._rest(after, number)
 
-    def _rest(self, number: int, shot: Shot) -> Iterator[Frame]:
-        """She goes back to listening, for as many frames as complete a segment."""
-        engine, rest = self.avatar.engine, listening(self.avatar.identity)
+    def _rest(self, shot: Shot, number: int) -> Iterator[Frame]:
+        """She goes back to listening, until the segment that the ``number`` + 1st frame is in ends.
+
+        Or the one after it, if the way back is longer.
+        """
+        engine, who = self._avatar.engine, self._avatar.identity
+        listening = who.clips.get(LISTENING) or who.clip()
         shots = [shot]
-        while shots[-1].clip is not rest or (number + len(shots)) % segment_frames(rest.fps):
-            shots.append(self.session.take())
+        while shot.clip is not listening or (number + len(shots)) % segment_frames(listening.fps):
+            shots.append(shot := self._session.take())
         for start in range(0, len(shots), engine.batch):
             batch = shots[start : start + engine.batch]
-            pictures = rendered(engine, [(self.avatar.identity, shot) for shot in batch])
-            yield from (Frame(*pair, 0.0) for pair in zip(batch, pictures, strict=True))
+            pictures = rendered(engine, [(who, shot) for shot in batch])
+            yield from (Frame(*pair, late_s=0) for pair in zip(batch, pictures, strict=True))
 
     def _read(self, text: str, voice: str) -> None:
         try:
-            self.session.say(text, voice)
+            self._session.say(text, voice)
         except AvatarError as error:
             self._error = error
         finally:

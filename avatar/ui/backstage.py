@@ -10,8 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..avatar import Avatar
 from ..capture.dub import dub
 from ..errors import AvatarError
@@ -19,12 +17,10 @@ from ..identity import Identity, list_identities, load_identity
 from ..metrics.proof import Proof, prove
 from ..render.engine import make_engine
 from ..render.receipt import Receipt, receipt_path
-from ..render.scheduler import Scheduler, sessions_held
 from ..speech.audio import save_wav
 from ..speech.speech import Speech
-from ..timing import SAMPLE_RATE
 from . import previews
-from .answer import Answer, listening
+from .live_room import LiveRoom
 from .motion import Motion, read_motion
 from .request import MAX_CHARS, MAX_SECONDS, Request, Result, Update
 from .watch import awaited, save_picture, watched
@@ -59,11 +55,11 @@ class Backstage:
             raise AvatarError("There is no identity: put a bundle into the folder checkpoints.")
         self.worker = Worker()
         self.workshop = workshop or open_workshop()
+        self.live = LiveRoom(self.avatar)
         self._identities: dict[str, tuple[Source, Identity]] = {}
         self._avatars: dict[str, Avatar] = {}
         self._motions: dict[tuple[Any, ...], Motion] = {}
         self._loading, self._picturing = threading.RLock(), threading.Lock()
-        self._live: Scheduler | None = None
         self._borrow_gpu = gpu(self._frames_on_gpu) if gpu else None
         # ZeroGPU shows a GPU to this process too, but only lends it to the decorated generator.
         self._engine = "openvino" if os.environ.get("SPACES_ZERO_GPU") else "auto"
@@ -110,23 +106,7 @@ class Backstage:
         """A data URL with a looping MP4 of an identity that listens."""
         avatar = self.avatar(name)
         with self._picturing:
-            return previews.idle_loop(avatar, listening(avatar.identity))
-
-    @property
-    def live(self) -> Scheduler:
-        """What all live sessions of this host share, as many as it can render in real time."""
-        avatar = self.avatar()
-        with self._loading:
-            if self._live is None:
-                self._live = Scheduler(sessions_held(avatar.engine, avatar.identity))
-            return self._live
-
-    def close(self) -> None:
-        """End what this has started."""
-        self.worker.stop()
-        self.workshop.close()
-        if self._live is not None:
-            self._live.close()
+            return previews.idle_loop(avatar)
 
     def warm_up(self) -> None:
         """Get ready for the first visitor: processes started, networks compiled, pictures made."""
@@ -135,9 +115,7 @@ class Backstage:
         previews.still(avatar.identity, avatar.engine)
         self.clip_previews()
         self.idle_loop()
-        answer = Answer(avatar, self.live)  # reads a voice, and hears one
-        answer.session.say("Hello.")
-        answer.session.push(np.zeros(SAMPLE_RATE, np.float32))
+        self.live.warm_up()
 
     def perform(self, request: Request, folder: Path) -> Iterator[Update | Result]:
         """Do a job; the last thing it yields is its result.

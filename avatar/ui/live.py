@@ -3,7 +3,8 @@
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from base64 import b64decode
+from collections.abc import Callable, Iterator
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -14,19 +15,13 @@ from gradio.utils import get_upload_folder
 
 from ..speech import tts
 from . import live_parts
-from .answer import Answer
+from .answer import LEAD_S, Answer
 from .backstage import Backstage
 from .live_parts import LiveParts
 from .status import PRIVATE, facts, note, told
 
-LIVE: dict[str, Any] = {
-    "concurrency_limit": None, "show_progress": "hidden"
-}  # fmt: skip
-"""Visitors wait for the scheduler, which tells them their place."""
-CHUNK_S = 0.25
-"""Seconds of a microphone's sound that are sent at once."""
-TALK_S = 300
-"""Seconds after which whoever talks is asked to begin again."""
+LIVE: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden"}
+"""Visitors wait for a place with the scheduler, which knows how many there are."""
 
 
 def build(backstage: Backstage, tab: gr.Tab) -> None:
@@ -35,7 +30,9 @@ def build(backstage: Backstage, tab: gr.Tab) -> None:
     if missing:
         gr.HTML(f'<p class="shut">{escape(missing)}</p>', padding=False)
         return
-    _connect(live_parts.build(backstage), Handlers(backstage), tab)
+    handlers = Handlers(backstage)
+    parts = live_parts.build(backstage, [_served(handlers.hear), _served(handlers.hush)])
+    _connect(parts, handlers, tab)
 
 
 class Handlers:
@@ -44,7 +41,7 @@ class Handlers:
     def __init__(self, backstage: Backstage):
         self.backstage = backstage
         self._talks: dict[str, Answer] = {}
-        """Who talks, by the hash of the visit."""
+        """What is said after whom, by a key that only they know."""
 
     def say(
         self, text: str, voice: str = tts.DEFAULT_VOICE, identity: str | None = None
@@ -69,49 +66,59 @@ class Handlers:
             finally:
                 answer.close()
 
-    def begin(self, identity: str, request: gr.Request) -> None:
-        """Whoever talks is heard from now on."""
+    def talk(self, identity: str, begun: gr.EventData) -> Iterator[tuple[Any, str]]:
+        """Say what ``hear`` is given, with the key of this event, until ``hush``."""
         with told():
-            self.leave(request)
-            self._talks[request.session_hash] = self._answer(identity)
-
-    def hear(self, sound: tuple[int, np.ndarray] | None, request: gr.Request) -> None:
-        """Go on with what somebody says."""
-        answer = self._talks.get(request.session_hash)
-        if answer and sound is not None:
-            with told():
-                answer.hear(*sound)
-
-    def talk(self, request: gr.Request) -> Iterator[tuple[Any, str]]:
-        """She says what is heard, until ``hush``."""
-        answer = self._talks.get(request.session_hash)
-        if answer is None:
-            return
-        with told():
+            answer = self._answer(identity)
+            self._talks[begun.key] = answer
             try:
                 yield gr.skip(), note("Listening …")
                 yield from _streamed(answer)
             finally:
-                self.leave(request)
+                del self._talks[begun.key]
+                answer.close()
 
-    def hush(self, request: gr.Request) -> None:
+    def hear(self, heard: tuple[str, int, str]) -> bool:
+        """Go on with what somebody says.
+
+        Args:
+            heard: the key, samples a second, and 16-bit PCM (little-endian, mono) as base64.
+
+        Returns:
+            Whether anybody listens: not before ``talk`` has begun, nor after it.
+        """
+        key, rate, pcm = heard
+        answer = self._talks.get(key)
+        if answer is None:
+            return False
+        with told():
+            answer.hear(int(rate), np.frombuffer(b64decode(pcm), "<i2"))
+        return True
+
+    def hush(self, key: str) -> None:
         """Nothing more is said by whoever talked."""
-        if answer := self._talks.get(request.session_hash):
+        if answer := self._talks.get(key):
             answer.end()
-
-    def leave(self, request: gr.Request) -> None:
-        """Whoever talked is gone."""
-        if answer := self._talks.pop(request.session_hash, None):
-            answer.close()
 
     def open(self, identity: str) -> tuple[str, str]:
         """Her listening, and how many can be answered at a time."""
-        backstage = self.backstage
-        loop = f'<video src="{backstage.idle_loop(identity)}" autoplay loop muted playsinline>'
-        return f"{loop}</video>", note(_ready(backstage.live.limit))
+        loop = self.backstage.idle_loop(identity)
+        video = f'<video src="{loop}" autoplay loop muted playsinline></video>'
+        return video, note(_ready(self.backstage.live.limit))
 
     def _answer(self, identity: str | None) -> Answer:
-        return Answer(self.backstage.avatar(identity or ""), self.backstage.live)
+        avatar = self.backstage.avatar(identity or "")
+        return Answer(avatar, self.backstage.live.join(identity or "", ahead_s=LEAD_S))
+
+
+def _served(handler: Callable) -> Callable:
+    """A function for a page's own script: Gradio marks it, which a method does not allow."""
+
+    def served(data: Any) -> Any:
+        return handler(data)
+
+    served.__name__ = handler.__name__
+    return served
 
 
 def _ready(limit: int) -> str:
@@ -131,36 +138,25 @@ def _streamed(answer: Answer) -> Iterator[tuple[Any, str]]:
                 start = time.monotonic()
                 continue
             made += 1
-            yield str(part), note(f"{made} s are made. Stop ends it.")
-        yield gr.skip(), _facts(made, time.monotonic() - start)
+            yield str(part), note(f"{made} s are made.")
+        took = time.monotonic() - start
+        yield gr.skip(), facts({"length": f"{made} s", "made in": f"{took:.1f} s"})
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _facts(seconds: int, took_s: float) -> str:
-    return facts({"length": f"{seconds} s", "made in": f"{took_s:.1f} s"})
 
 
 def _connect(p: LiveParts, handlers: Handlers, tab: gr.Tab) -> None:
     buttons = [p.say, p.stop]
     busy = (gr.update(interactive=False), gr.update(interactive=True))
     idle = busy[::-1]
-    p.say.click(lambda: busy, None, buttons, js=_scene("thinks"), **PRIVATE)
+    for begin, scene in ((p.say.click, "thinks"), (p.talk.start_recording, "hears")):
+        begin(lambda: busy, None, buttons, js=_scene(scene), **PRIVATE)
     said = p.say.click(
         handlers.say, [p.text, p.voice, p.identity], [p.video, p.status], api_name="live", **LIVE
     )
-    begun = p.microphone.start_recording(
-        handlers.begin, p.identity, None, js=_scene("hears"), **PRIVATE
+    talked = p.talk.start_recording(
+        handlers.talk, p.identity, [p.video, p.status], api_visibility="private", **LIVE
     )
-    talked = begun.success(
-        handlers.talk, None, [p.video, p.status], api_visibility="private", **LIVE
-    )
-    begun.success(lambda: busy, None, buttons, **PRIVATE)
-    p.microphone.stream(
-        handlers.hear, p.microphone, None, stream_every=CHUNK_S, time_limit=TALK_S,
-        api_visibility="private", **LIVE,
-    )  # fmt: skip
-    p.microphone.stop_recording(handlers.hush, None, None, **PRIVATE)
     for run in (said, talked):
         run.success(lambda: idle, None, buttons, **PRIVATE)
         run.failure(
@@ -176,7 +172,6 @@ def _connect(p: LiveParts, handlers: Handlers, tab: gr.Tab) -> None:
             handlers.open, p.identity, [p.idle, p.status], api_visibility="private",
             concurrency_limit=4, show_progress="hidden",
         )  # fmt: skip
-    gr.context.Context.root_block.unload(handlers.leave)
 
 
 def _scene(name: str) -> str:

@@ -1,5 +1,6 @@
 """What the Live tab shows: her, who listens while nobody speaks, and the two ways to make her."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
@@ -12,6 +13,11 @@ from .request import MAX_CHARS
 from .status import PRIVATE, note
 
 SCENE = Path(__file__).with_name("live.js").read_text(encoding="utf-8")
+MICROPHONE = Path(__file__).with_name("live_talk.js").read_text(encoding="utf-8")
+TALK = """<div class="talking"><button type="button"><svg viewBox="0 0 24 24" aria-hidden="true">
+<rect x="9" y="3" width="6" height="11" rx="3"/><path d="M6 11a6 6 0 0 0 12 0M12 17v4"/></svg>
+<span>Talk</span></button><p>Or say it yourself: she says it after you, in your voice, a few seconds
+behind. Wear headphones, or she hears herself.</p></div>"""
 SUGGESTIONS = {
     "A greeting": "Hello! Write me a line, and I will say it.",
     "What is this?": "Every second of me is rendered while you watch the second before it.",
@@ -31,7 +37,7 @@ class LiveParts:
     voice: gr.Dropdown
     say: gr.Button
     stop: gr.Button
-    microphone: gr.Audio
+    talk: gr.HTML
 
 
 def obstacle() -> str | None:
@@ -45,8 +51,13 @@ def obstacle() -> str | None:
     )
 
 
-def build(backstage: Backstage) -> LiveParts:
-    """Lay it out inside the tab that is being built."""
+def build(backstage: Backstage, ears: list[Callable]) -> LiveParts:
+    """Lay it out inside the tab that is being built.
+
+    Args:
+        backstage: who can be shown.
+        ears: what takes a microphone's sound, and its end, from the script of the page.
+    """
     with gr.Row(elem_classes="speak live", equal_height=False):
         with gr.Column(scale=5, min_width=300, elem_classes="left"):
             idle, video, status = _stage(backstage)
@@ -56,8 +67,8 @@ def build(backstage: Backstage) -> LiveParts:
                 visible=len(backstage.names) > 1,
             )  # fmt: skip
             text, voice, say, stop = _writing()
-            microphone = _talking()
-    return LiveParts(identity, idle, video, status, text, voice, say, stop, microphone)
+            talk = _talking(ears)
+    return LiveParts(identity, idle, video, status, text, voice, say, stop, talk)
 
 
 def _stage(backstage: Backstage) -> tuple[gr.HTML, gr.Video, gr.HTML]:
@@ -98,12 +109,9 @@ def _writing() -> tuple[gr.Textbox, gr.Dropdown, gr.Button, gr.Button]:
     return text, voice, say, stop
 
 
-def _talking() -> gr.Audio:
-    gr.HTML(
-        '<p class="or">Or talk: she says it after you, in your voice, a few seconds later. '
-        "Wear headphones, or she hears herself.</p>", padding=False,
-    )  # fmt: skip
-    return gr.Audio(
-        label="Talk", sources=["microphone"], streaming=True, type="numpy", buttons=[],
-        show_label=False, elem_classes="talk",
+def _talking(ears: list[Callable]) -> gr.HTML:
+    # Not gr.Audio: its stream drops what comes while the sound before is still looked at.
+    return gr.HTML(
+        TALK, label="Talk", padding=False, js_on_load=MICROPHONE, server_functions=ears,
+        elem_classes="talk",
     )  # fmt: skip

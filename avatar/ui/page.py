@@ -25,6 +25,7 @@ from .compare_request import MAX_MINUTES  # noqa: E402
 from .controls import EXAMPLES  # noqa: E402
 from .request import MAX_CHARS, MAX_SECONDS, SOUND_MB  # noqa: E402
 from .room import VIDEO_MB  # noqa: E402
+from .socket import live_route  # noqa: E402
 from .theme import STYLES, Theme  # noqa: E402
 from .votes import Poll  # noqa: E402
 from .workshop import open_workshop  # noqa: E402
@@ -81,6 +82,7 @@ def launch_options(backstage: Backstage) -> dict[str, Any]:
         "footer_links": ["api"],
         "show_error": False,
         "ssr_mode": False,
+        "app_kwargs": {"routes": [live_route(backstage.live)]},
     }
 
 
@@ -113,7 +115,9 @@ def serve(
     try:
         demo.launch(server_name=host, server_port=port, share=share, **launch_options(backstage))
     finally:
-        backstage.close()
+        backstage.live.close()
+        backstage.worker.stop()
+        backstage.workshop.close()
         if demo.ballots:
             demo.ballots.close()
 

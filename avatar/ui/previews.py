@@ -19,6 +19,7 @@ from ..face.clip import Clip
 from ..files import replacing
 from ..identity import Identity
 from ..render.engine import Engine
+from ..render.session import LISTENING
 from ..render.stream import render_frames
 from ..render.video import write_video
 from ..timing import frame_start
@@ -41,8 +42,9 @@ def clip_preview(identity: Identity, engine: Engine, name: str) -> str:
     return _data_url(webp, "image/webp")
 
 
-def idle_loop(avatar: Avatar, clip: Clip) -> str:
-    """A data URL with a silent MP4 of the person at rest, forth and back, to be looped."""
+def idle_loop(avatar: Avatar) -> str:
+    """A data URL with a silent MP4 of the person listening, forth and back, to be looped."""
+    clip = avatar.identity.clips.get(LISTENING) or avatar.identity.clip()
     key = _fingerprint(avatar.identity, clip)
     return _data_url(_kept(f"{key}.mp4", lambda: _looped(avatar, clip)), "video/mp4")
 

@@ -33,6 +33,7 @@ def backstage(uploads: Path, tmp_path_factory: pytest.TempPathFactory):
     backstage = Backstage(workshop=Workshop(tmp_path_factory.mktemp("workshop")))
     backstage.warm_up()
     yield backstage
+    backstage.live.close()
     backstage.worker.stop()
     backstage.workshop.close()
 

@@ -1,0 +1,294 @@
+"""The live endpoint for other programs, a WebSocket at ``/live``: she speaks while you write.
+
+A client sends JSON in text messages, and sound in binary ones; all but ``type`` and ``text`` may be
+left out:
+
+    {"type": "start", "identity": "mira", "clip": "gentle"}     comes first
+    {"type": "say", "text": "Hello.", "voice": "en-us", "rate": 1, "pitch": 1}
+    (binary: 16-bit PCM, little-endian, mono, 16 kHz, any length up to a minute)
+    {"type": "end"}                                             of what is said by sound
+    {"type": "interrupt"}                                       stops what is said
+
+The server sends JSON in text messages, and frames in binary ones:
+
+    {"type": "waiting", "place": 2}                             of those who wait for a place
+    {"type": "ready", "identity": "mira", "fps": 25.0, "width": 512, "height": 512, "rate": 16000}
+    {"type": "error", "message": "One sentence."}
+    (binary: ``HEADER``, a JPEG, and the sound of that frame as PCM like the client's)
+
+Frames come in real time for as long as the socket is open, those of speech up to 0.24 s ahead;
+frame i is due i / fps seconds after frame 0. A frame without a JPEG could not be rendered: go on
+showing the one before. What cannot be said is answered with an error, and all goes on; what is no
+message of the above ends the connection. Sound that is sent ahead is taken ten seconds before it is
+shown, and only then is read on.
+"""
+
+import asyncio
+import json
+import logging
+import struct
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+import cv2
+import numpy as np
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from ..errors import AvatarError, SoundError
+from ..face.drawing import SIZE
+from ..render.scheduler import Frame, Seat
+from ..speech.recognize import to_pcm
+from ..timing import SAMPLE_RATE
+from .live_room import LiveRoom
+from .request import Request
+
+log = logging.getLogger(__name__)
+
+HEADER = struct.Struct("<IBxxxII")
+"""Of a frame: its number; 1 while she speaks, 0 while she listens; bytes of JPEG and of sound."""
+QUALITY = 85
+"""Of the JPEGs, of 100."""
+MAX_BYTES = 2**21
+"""The largest message: a little over a minute of sound."""
+START_S = 10
+"""Seconds to wait for the first message."""
+QUIET_S = 120
+"""Seconds after which somebody who says nothing gives the place to the next."""
+SEND_S = 20
+"""Seconds to wait for somebody who does not take what is sent."""
+AHEAD_S = 10
+"""Seconds of speech that may wait; more is not read from the socket before."""
+MESSAGES = 8
+"""Messages that may wait."""
+POLL_S = 0.05
+
+GOING_AWAY, REFUSED, TOO_LARGE, NO_PLACE = 1001, 1008, 1009, 1013
+"""Codes of a connection's end, as RFC 6455 and IANA's list have them."""
+
+
+class Farewell(Exception):
+    """Ends a connection, with a sentence for people and a code."""
+
+    def __init__(self, sentence: str, code: int = REFUSED):
+        super().__init__(sentence)
+        self.code = code
+
+
+def live_route(room: LiveRoom) -> WebSocketRoute:
+    """The endpoint, for the routes of a server."""
+
+    async def endpoint(socket: WebSocket) -> None:
+        if _foreign(socket):
+            await socket.close(REFUSED)
+            return
+        await socket.accept()
+        code = 1000
+        try:
+            await Connection(socket, room).run()
+        except WebSocketDisconnect:
+            return
+        except Farewell as farewell:
+            code = farewell.code
+            await _try(socket.send_json({"type": "error", "message": str(farewell)}))
+        except Exception:
+            log.exception("a live connection broke down")
+            code = 1011
+        await _try(socket.close(code))
+
+    return WebSocketRoute("/live", endpoint)
+
+
+class Connection:
+    """One client: what it says is fed into a session, whose frames are sent."""
+
+    def __init__(self, socket: WebSocket, room: LiveRoom):
+        self._socket, self._room = socket, room
+        self._loop = asyncio.get_running_loop()
+        self._changed = asyncio.Event()
+        self._jobs: asyncio.Queue[tuple[int, Callable[[], None]]] = asyncio.Queue(MESSAGES)
+        self._interruptions = 0
+
+    async def run(self) -> None:
+        """Stay until the client goes.
+
+        Raises:
+            WebSocketDisconnect: when it went.
+            Farewell: when it has to go.
+        """
+        seat = await self._join(await self._receive(START_S))
+        tasks = [
+            asyncio.create_task(work)
+            for work in (self._read(seat), self._feed(seat), self._send(seat))
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            seat.session.interrupt()  # whoever makes sentences for it may stop
+            seat.close()
+            for task in tasks:
+                task.cancel()
+            ends = await asyncio.gather(*tasks, return_exceptions=True)
+        for end in ends:
+            if isinstance(end, Exception) and not isinstance(end, asyncio.CancelledError):
+                raise end
+
+    async def _join(self, message: dict[str, Any] | bytes) -> Seat:
+        if isinstance(message, bytes) or message["type"] != "start":
+            raise Farewell('The first message should be {"type": "start"}.')
+        identity, clip = _texts(message, identity="", clip="").values()
+        try:
+            return await asyncio.to_thread(
+                self._room.join, identity, clip or None, notify=self._notify
+            )
+        except AvatarError as error:
+            raise Farewell(str(error), NO_PLACE) from error
+
+    def _notify(self) -> None:
+        with suppress(RuntimeError):  # the server has stopped
+            self._loop.call_soon_threadsafe(self._changed.set)
+
+    async def _read(self, seat: Seat) -> None:
+        """Hand on what comes; an interruption does not wait behind the rest."""
+        while True:
+            try:
+                message = await self._receive(QUIET_S)
+            except asyncio.TimeoutError:
+                if seat.place or seat.session.waiting_s:
+                    continue
+                raise Farewell("Nothing was said for a while, so the place was given on.") from None
+            if isinstance(message, dict) and message["type"] == "interrupt":
+                self._interruptions += 1
+                seat.session.interrupt()
+            else:
+                await self._jobs.put((self._interruptions, _job(message, seat)))
+
+    async def _feed(self, seat: Seat) -> None:
+        while True:
+            since, job = await self._jobs.get()
+            while seat.session.waiting_s > AHEAD_S:
+                await asyncio.sleep(POLL_S)
+            try:
+                if since == self._interruptions:
+                    await asyncio.to_thread(job)
+            except AvatarError as error:
+                await self._tell({"type": "error", "message": str(error)})
+
+    async def _send(self, seat: Seat) -> None:
+        """Send frames, and the place when it changes, until the seat is closed."""
+        told = None
+        while not seat.closed:
+            if seat.place != told:
+                told = seat.place
+                await self._tell({"type": "waiting", "place": told} if told else _ready(seat))
+            while (frame := seat.get()) is not None:
+                data = await self._loop.run_in_executor(self._room.encoders, encoded_frame, frame)
+                await self._in_time(self._socket.send_bytes(data))
+            await self._changed.wait()
+            self._changed.clear()
+        raise Farewell("The server is going down: come back in a few minutes.", GOING_AWAY)
+
+    async def _receive(self, seconds: float) -> dict[str, Any] | bytes:
+        """The next message: bytes, or an object that has a type."""
+        event = await asyncio.wait_for(self._socket.receive(), seconds)
+        if event["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(event["code"])
+        data = event.get("bytes") if event.get("text") is None else event["text"]
+        if len(data) > MAX_BYTES:
+            raise Farewell(f"The message is larger than {MAX_BYTES >> 20} MiB.", TOO_LARGE)
+        return data if isinstance(data, bytes) else _parsed(data)
+
+    async def _tell(self, message: dict[str, Any]) -> None:
+        await self._in_time(self._socket.send_json(message))
+
+    async def _in_time(self, sending: Any) -> None:
+        try:
+            await asyncio.wait_for(sending, SEND_S)
+        except asyncio.TimeoutError:
+            raise WebSocketDisconnect(1006, "nobody takes what is sent") from None
+
+
+def encoded_frame(frame: Frame) -> bytes:
+    """A frame as it is sent."""
+    jpeg = b""
+    if frame.picture is not None:
+        options = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
+        jpeg = cv2.imencode(".jpg", frame.picture[..., ::-1], options)[1].tobytes()
+    sound = to_pcm(frame.shot.sound)
+    head = HEADER.pack(frame.shot.index, frame.shot.speaking, len(jpeg), len(sound))
+    return head + jpeg + sound
+
+
+def _ready(seat: Seat) -> dict[str, Any]:
+    session = seat.session
+    return {
+        "type": "ready", "identity": session.identity.name, "fps": float(session.fps),
+        "width": SIZE, "height": SIZE, "rate": SAMPLE_RATE, "synthetic": True,
+    }  # fmt: skip
+
+
+def _job(message: dict[str, Any] | bytes, seat: Seat) -> Callable[[], None]:
+    """What a message asks for."""
+    if isinstance(message, bytes):
+        return lambda: seat.session.push(_sound(message))
+    if message["type"] == "end":
+        return seat.session.end
+    if message["type"] == "say":
+        return lambda: _say(message, seat)
+    raise Farewell(f"There is no message of type {message['type'][:20]!r} here.")
+
+
+def _say(message: dict[str, Any], seat: Seat) -> None:
+    text, voice = _texts(message, text="", voice=Request.voice).values()
+    rate, pitch = _numbers(message, rate=Request.rate, pitch=Request.pitch).values()
+    wanted = Request(text=text, voice=voice, rate=rate, pitch=pitch)
+    seat.session.say(wanted.text, wanted.voice, wanted.rate, wanted.pitch)
+
+
+def _sound(data: bytes) -> np.ndarray:
+    if len(data) % 2:
+        raise SoundError("The sound has half a sample: send 16-bit PCM, mono, at 16 kHz.")
+    return np.frombuffer(data, "<i2").astype(np.float32) / 32768
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError):
+        message = None
+    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+        raise Farewell('A text message should be a JSON object with a "type".')
+    return message
+
+
+def _texts(message: dict[str, Any], **defaults: str) -> dict[str, str]:
+    """Values of a message that should be texts."""
+    values = {name: message.get(name, default) for name, default in defaults.items()}
+    for name, value in values.items():
+        if not isinstance(value, str):
+            raise Farewell(f"{name} should be a text.")
+    return values
+
+
+def _numbers(message: dict[str, Any], **defaults: float) -> dict[str, float]:
+    """Values of a message that should be numbers."""
+    values = {name: message.get(name, default) for name, default in defaults.items()}
+    for name, value in values.items():
+        if type(value) not in (int, float):
+            raise Farewell(f"{name} should be a number.")
+    return values
+
+
+def _foreign(socket: WebSocket) -> bool:
+    """Whether a page of another site asks for what runs on the visitor's own machine."""
+    origin = urlsplit(socket.headers.get("origin", "")).hostname
+    local = {"localhost", "127.0.0.1", "::1"}
+    return origin is not None and socket.url.hostname in local and origin not in local
+
+
+async def _try(sending: Any) -> None:
+    """Send to somebody who may be gone."""
+    with suppress(RuntimeError, WebSocketDisconnect, OSError, asyncio.TimeoutError):
+        await asyncio.wait_for(sending, SEND_S)
