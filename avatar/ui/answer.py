@@ -118,7 +118,8 @@ class Answer:
     def _frames(self) -> Iterator[Frame]:
         """What the scheduler renders until all is said, then her going back to listening."""
         number = 0
-        for number, frame in enumerate(self._seat, 1):
+        for frame in self._seat:
+            number += 1
             yield frame
             if self._over.is_set() and not self._session.waiting_s:
                 break

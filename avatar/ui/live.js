@@ -13,9 +13,11 @@ function show(scene) {
   element.querySelector('.scene span').textContent = words[scene]();
 }
 stage.addEventListener('scene', ({detail}) => {
-  if (detail !== 'listens') [clicked, first] = [performance.now(), ''];
-  else for (const video of stage.querySelectorAll('.video video')) video.pause();
   show(detail);
+  if (detail === 'listens')
+    return stage.querySelectorAll('.video video').forEach((video) => video.pause());
+  [clicked, first] = [performance.now(), ''];
+  if (stage.getBoundingClientRect().top < 0) stage.scrollIntoView({behavior: 'smooth'});
 });
 const on = (name, then) => stage.addEventListener(name, (event) => {
   if (event.target.closest('.video') && stage.dataset.scene !== 'listens') then(event.target);

@@ -138,7 +138,7 @@ def _streamed(answer: Answer) -> Iterator[tuple[Any, str]]:
                 start = time.monotonic()
                 continue
             made += 1
-            yield str(part), note(f"{made} s are made.")
+            yield str(part), note(f"{made} s rendered so far")
         took = time.monotonic() - start
         yield gr.skip(), facts({"length": f"{made} s", "made in": f"{took:.1f} s"})
     finally:

@@ -1,8 +1,8 @@
 // Runs when the Talk button is loaded: the microphone, piece by piece and in order, to the server.
 const root = document.querySelector('gradio-app') || document.body;
-const button = element.querySelector('button');
+const button = element.querySelector('button'), stage = root.querySelector('.live-stage');
 const PIECE_S = 0.25;
-let stop = null;  // ends what is said, while something is
+let busy = false, stop = null;  // ends what is said, while something is
 const recorder = `registerProcessor('recorder', class extends AudioWorkletProcessor {
   process([[samples]]) { if (samples) this.port.postMessage(samples); return true; }
 });`;
@@ -25,7 +25,7 @@ async function talk() {
   node.port.onmessage = ({data}) => waiting.push(data);
   context.createMediaStreamSource(stream).connect(node);
   stop = () => {
-    talking = false;
+    [talking, stop] = [false, null];
     stream.getTracks().forEach((track) => track.stop());
     context.close();
   };
@@ -42,7 +42,9 @@ async function talk() {
   await server.hush(key);
 }
 button.addEventListener('click', async () => {
-  if (stop) return stop();
+  if (busy) return stop?.();
+  if ((stage.dataset.scene || 'listens') !== 'listens') return;
+  busy = true;
   show(true);
   try {
     await talk();
@@ -50,10 +52,10 @@ button.addEventListener('click', async () => {
     element.querySelector('p').textContent = `No microphone can be used here: ${error.message}.`;
   } finally {
     stop?.();
-    stop = null;
+    busy = false;
     show(false);
   }
 });
-root.querySelector('.live-stage').addEventListener('scene', ({detail}) => {
+stage.addEventListener('scene', ({detail}) => {
   if (detail === 'listens') stop?.();
 });
