@@ -10,6 +10,7 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
+from avatar.ui.live_parts import obstacle
 from avatar.ui.page import _sweep, build
 
 LONG = "This sentence is said again and again, so that there is time to cancel it. " * 12
@@ -24,7 +25,7 @@ def test_the_public_endpoints_and_no_other(backstage):
     dependencies = build(backstage).get_config_file()["dependencies"]
     public = {d["api_name"] for d in dependencies if d["api_visibility"] == "public"}
     assert public == {
-        "speak", "voices", "clips", "frame", "mash", "prove",
+        "speak", "live", "voices", "clips", "frame", "mash", "prove",
         "prepare", "progress", "train", "stop", "try", "package", "forget", "compare",
     }  # fmt: skip
 
@@ -57,6 +58,14 @@ def test_first_picture_soon_then_the_video(client):
     with open(video, "rb") as file:
         assert file.read(8)[4:] == b"ftyp"
     assert info["voice"] == "de" and len(files) == 4 and info["receipt"]["passed"]
+
+
+@pytest.mark.skipif(obstacle() is not None, reason="ffmpeg is not on the PATH")
+def test_a_stream_is_one_video_for_programs(client):
+    api = client.view_api(return_format="dict")["named_endpoints"]["/live"]
+    assert [p["parameter_name"] for p in api["parameters"]] == ["text", "voice", "identity"]
+    video, status = client.predict(text="Yes.", api_name="/live")
+    print(video, status)
 
 
 def test_a_mash_has_names_and_pictures(client):
