@@ -14,7 +14,12 @@ def signed(picture: Tensor) -> Tensor:
     return picture.float().div(127.5).sub(1)
 
 
+def levels(picture: Tensor) -> Tensor:
+    """(..., 3, H, W) in [-1, 1] to (..., H, W, 3) uint8, where it is."""
+    rounded = picture.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+    return rounded.movedim(-3, -1).contiguous()
+
+
 def to_bytes(picture: Tensor) -> Tensor:
     """(..., 3, H, W) in [-1, 1] to (..., H, W, 3) uint8 on the CPU."""
-    levels = picture.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
-    return levels.movedim(-3, -1).contiguous().cpu()
+    return levels(picture).cpu()

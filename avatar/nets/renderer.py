@@ -179,7 +179,10 @@ class Renderer(nn.Module):
 
     def head(self, drawing: Tensor, window: Tensor) -> Tensor:
         """Render the head alone, as at run time: the mouth's last convolution is skipped."""
-        latent = self.latent(drawing, window)
+        return self.head_of(self.latent(drawing, window))
+
+    def head_of(self, latent: Tensor) -> Tensor:
+        """Render the head from the fused latent, (B, 64, 32, 32): (B, 3, 512, 512) in [-1, 1]."""
         features = self.head_decoder.features(latent)
         if self.mouth_decoder is not None:
             features = self.paste(features, self.mouth_features(latent))

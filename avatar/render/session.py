@@ -168,7 +168,10 @@ class LiveSession:
                 if self._hearing:  # what was interrupted
                     self._recogniser.reset()
                 self._heard_since, self._hearing = self._begin(), True
-            self._feed(self._heard_since, self._recogniser.push(sound), sound)
+            for start in range(0, len(sound), SAMPLE_RATE):  # the first second need not wait
+                part = sound[start : start + SAMPLE_RATE]
+                if not self._feed(self._heard_since, self._recogniser.push(part), part):
+                    return
 
     def end(self) -> None:
         """Nothing more comes of the utterance that is pushed, if there is one."""

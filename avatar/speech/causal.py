@@ -25,9 +25,9 @@ LONGEST_S = 15.0
 """Seconds after which speech without a pause is cut, which bounds memory and the time of a row."""
 RUN_UP_S = 0.3
 """Seconds of sound before the first loud frame, or before a cut, that are decoded with it."""
-START_MEAN = (47.1, 1.9, 7.2, 8.4, 0.2, 1.0, 0.4, -0.1, 0.0, 2.9, 1.1, 4.1, 3.7)
-"""Mean of the decoder's features before any is heard. It matters as much as the first five seconds
-of speech."""
+START_MEAN = (47.1, 3.4, 7.2, 8.4, 0.2, 1.0, 0.4, -0.1, 0.0, 2.9, 1.1, 4.1, 3.7)
+"""Mean of the decoder's features before any is heard; weighs as much as five seconds of speech.
+Halfway between the model's own start and the capture's train takes, so as not to suit one voice."""
 
 
 class CausalVisemes:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from ..timing import SAMPLE_RATE
 from .audio import SHORTEST
 from .phonemes import VISEMES, Phone, segments
 from .prosody import frame_levels, silence_gate
+
+if TYPE_CHECKING:
+    from pocketsphinx import Decoder
 
 STEP = 0.01
 """Seconds between the decoder's feature frames."""
@@ -94,8 +98,8 @@ def is_pause(name: str) -> bool:
     return name == "SIL" or name.startswith(("+", "<"))
 
 
-def new_decoder():
-    """A phone decoder (a ``pocketsphinx.Decoder``), ready to start an utterance."""
+def new_decoder() -> "Decoder":
+    """A phone decoder, ready to start an utterance."""
     import pocketsphinx
 
     model = pocketsphinx.get_model_path("en-us")
@@ -106,7 +110,7 @@ def new_decoder():
     )  # fmt: skip
 
 
-def best_path(decoder) -> list[tuple[float, str]]:
+def best_path(decoder: "Decoder") -> list[tuple[float, str]]:
     """(start in seconds, ARPAbet) of each phone that a decoder has found so far."""
     found = [(segment.start_frame, segment.word) for segment in decoder.seg() or ()]
     return [

@@ -109,7 +109,7 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
         self._jobs: asyncio.Queue[tuple[int, Callable[[], None]]] = asyncio.Queue(MESSAGES)
-        self._interruptions = 0
+        self._interruptions = self._unfinished = 0
 
     async def run(self) -> None:
         """Stay until the client goes.
@@ -156,13 +156,14 @@ class Connection:
             try:
                 message = await self._receive(QUIET_S)
             except asyncio.TimeoutError:
-                if seat.place or seat.session.waiting_s:
+                if seat.place or self._unfinished or seat.session.waiting_s:
                     continue
                 raise Farewell("Nothing was said for a while, so the place was given on.") from None
             if isinstance(message, dict) and message["type"] == "interrupt":
                 self._interruptions += 1
                 seat.session.interrupt()
             else:
+                self._unfinished += 1
                 await self._jobs.put((self._interruptions, _job(message, seat)))
 
     async def _feed(self, seat: Seat) -> None:
@@ -175,6 +176,7 @@ class Connection:
                     await asyncio.to_thread(job)
             except AvatarError as error:
                 await self._tell({"type": "error", "message": str(error)})
+            self._unfinished -= 1
 
     async def _send(self, seat: Seat) -> None:
         """Send frames, and the place when it changes, until the seat is closed."""
