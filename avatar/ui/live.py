@@ -54,7 +54,7 @@ class Handlers:
             identity: who speaks.
 
         Returns:
-            The video, as a stream; status as HTML.
+            The video, as a stream: the address of an HLS playlist that grows; status as HTML.
         """
         with told():
             answer = self._answer(identity)
@@ -149,6 +149,10 @@ def _connect(p: LiveParts, handlers: Handlers, tab: gr.Tab) -> None:
     buttons = [p.say, p.stop]
     busy = (gr.update(interactive=False), gr.update(interactive=True))
     idle = busy[::-1]
+
+    def rest() -> tuple[Any, ...]:
+        return *idle, note(_ready(handlers.backstage.live.limit))
+
     for begin, scene in ((p.say.click, "thinks"), (p.talk.start_recording, "hears")):
         begin(lambda: busy, None, buttons, js=_scene(scene), **PRIVATE)
     said = p.say.click(
@@ -159,14 +163,10 @@ def _connect(p: LiveParts, handlers: Handlers, tab: gr.Tab) -> None:
     )
     for run in (said, talked):
         run.success(lambda: idle, None, buttons, **PRIVATE)
-        run.failure(
-            lambda: (*idle, note("Ready.")), None, [*buttons, p.status], js=_scene("listens"),
-            **PRIVATE,
-        )  # fmt: skip
+        run.failure(rest, None, [*buttons, p.status], js=_scene("listens"), **PRIVATE)
     p.stop.click(
-        lambda: (*idle, note("Stopped.")), None, [*buttons, p.status], cancels=[said, talked],
-        js=_scene("listens"), **PRIVATE,
-    )  # fmt: skip
+        rest, None, [*buttons, p.status], cancels=[said, talked], js=_scene("listens"), **PRIVATE
+    )
     for seen in (tab.select, p.identity.change):
         seen(
             handlers.open, p.identity, [p.idle, p.status], api_visibility="private",

@@ -133,5 +133,7 @@ def test_gradio_joins_them_without_a_gap_or_a_click(tmp_path, monkeypatch):
     said, late = sound(5 * SAMPLE_RATE), 1024  # samples by which AAC decodes late
     error = heard[late : late + len(said)] - said
     assert np.sqrt(np.square(error[800:-800]).mean()) < 0.01  # of 0.21
-    seams = [abs(error[n - 400 : n + 400]).max() for n in range(SAMPLE_RATE, len(said), SAMPLE_RATE)]
+    seams = [
+        abs(error[n - 400 : n + 400]).max() for n in range(SAMPLE_RATE, len(said), SAMPLE_RATE)
+    ]
     assert max(seams) < 0.03

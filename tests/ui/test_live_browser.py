@@ -72,7 +72,7 @@ def test_stop_stops_and_who_waits_is_next(open_tab, jobs_left):
     other = open_tab()
     say(other, "And me?")
     page.get_by_role("button", name="Stop").click()
-    expect(page.locator(".live .status")).to_contain_text("Stopped.")
+    expect(page.locator(".live .status")).to_contain_text("Write it or say it.")
     expect(page.locator(".scene")).to_have_text("She listens")
     assert page.evaluate(f"{VIDEO}.paused")
     plays(other)
