@@ -26,7 +26,8 @@ from .errors import SoundError
 from .identity import Identity
 from .metrics.inspection import inspection
 from .metrics.lip_check import Mouth
-from .render.engine import Engine, OpenVinoEngine, TorchEngine, make_engine
+from .render.engine import Engine, make_engine
+from .render.gpu import GpuEngine
 from .render.video import write_video
 from .speech import tts
 from .speech.speech import Speech
@@ -166,11 +167,11 @@ def _time_engines(
 
 
 def _engines(identity: Identity) -> Iterator[Engine]:
-    yield TorchEngine(identity.renderer, "cpu")
+    yield GpuEngine(identity.renderer, "cpu", torch.float32)
     if find_spec("openvino"):
-        yield OpenVinoEngine(identity.renderer)
+        yield make_engine(identity, "openvino")
     if torch.cuda.is_available():
-        yield TorchEngine(identity.renderer, "cuda")
+        yield GpuEngine(identity.renderer)
 
 
 def _inputs(identity: Identity, sound: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,7 @@
 """The command line: ``python -m avatar VERB``.
 
-Exit codes: 0 done, 1 a problem told in one sentence, 2 wrong arguments, 130 interrupted.
+Exit codes: 0 done, 1 a problem told in one sentence (in a batch, one for each job that failed),
+2 wrong arguments, 130 interrupted.
 """
 
 import argparse
@@ -12,10 +13,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from . import cli_capture, cli_compare, cli_table, cli_training
+from . import cli_batch, cli_capture, cli_compare, cli_table, cli_training
 from .cli_common import ProgressBars, add_identity, check_folder, verb
 from .errors import AvatarError
 from .files import replacing
+
+OUT = Path("avatar.mp4")
+"""Where the video goes if nobody says."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("avatar: interrupted", file=sys.stderr)
         return 130
-    return 0
+    return 1 if result.get("failed") else 0
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -62,7 +66,11 @@ def _add_speak(verbs: Any) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--audio", type=Path, metavar="FILE", help="any audio or video file")
     source.add_argument("--text", help="a text to speak")
-    parser.add_argument("--out", type=Path, default=Path("avatar.mp4"), help="the MP4 to write")
+    source.add_argument("--batch", type=Path, metavar="FILE",
+                        help="many videos: a JSON object a line, see below")  # fmt: skip
+    parser.add_argument("--out", type=Path,
+                        help=f"the MP4 to write, {OUT} if not given; with --batch, a folder, "
+                        f"{cli_batch.OUT} if not given")  # fmt: skip
     add_identity(parser, "--identity", default="mira")
     head = parser.add_mutually_exclusive_group()
     head.add_argument("--clip", metavar="CLIP|VIDEO",
@@ -80,9 +88,14 @@ def _add_speak(verbs: Any) -> None:
     parser.add_argument(
         "--engine", choices=("auto", "torch", "openvino"), default="auto", help="what renders"
     )
+    cli_batch.add_options(parser)
 
 
 def _speak(options: argparse.Namespace) -> dict[str, Any]:
+    return cli_batch.speak_batch(options) if options.batch else _speak_once(options)
+
+
+def _speak_once(options: argparse.Namespace) -> dict[str, Any]:
     from .avatar import Avatar
     from .speech.speech import Speech
 
@@ -93,7 +106,7 @@ def _speak(options: argparse.Namespace) -> dict[str, Any]:
         fps = avatar.identity.config.fps
         source = Speech.from_text(options.text, fps, options.voice, options.rate, options.pitch)
     how = {"transcript": options.transcript, "strength": options.strength}
-    how |= {"label": options.label, "out": options.out, "progress": bars}
+    how |= {"label": options.label, "out": options.out or OUT, "progress": bars}
     if options.dub is not None:
         video = avatar.dub(options.dub, source, **how)
     else:

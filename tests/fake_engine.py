@@ -1,9 +1,19 @@
-"""An engine that costs nothing, for tests of what stands around the pictures."""
+"""Engines that cost nothing, for tests of what stands around the pictures."""
 
 import numpy as np
 
 
-class QuickEngine:
+class PlainEngine:
+    """Keeps drawings as they are; subclasses say what they draw from drawings and windows."""
+
+    def encode(self, drawings: np.ndarray) -> np.ndarray:
+        return drawings
+
+    def decode(self, latents: np.ndarray, windows: np.ndarray) -> np.ndarray:
+        return self(latents, windows)
+
+
+class QuickEngine(PlainEngine):
     """Pictures at once, grey by how open the jaw is."""
 
     name, batch = "quick", 8

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 
 from avatar.face.clip import Clip
-from avatar.render.session import Shot
+from avatar.render.shot import Shot
 from avatar.speech.visemes import SILENCE
 from avatar.timing import frame_count, frame_start
 

@@ -33,7 +33,7 @@ def test_everything_is_measured_and_can_be_written(identity, monkeypatch):
     assert video["speed"] == pytest.approx(0.4 / video["end_to_end_s"])
     assert video["first_frame_s"] < video["end_to_end_cold_s"]
     names = [row["engine"] for row in result["engines"]]
-    assert names[:2] == ["torch (cpu)", "openvino"]
+    assert names[:2] == ["torch (cpu, float32)", "openvino"]
     assert result["engines"][0]["ratio"] == 1
     for row in result["engines"]:
         assert row["fps_best"] == max(row["fps_by_batch"].values())

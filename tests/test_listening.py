@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from fake_engine import PlainEngine
 from fake_hub import FakeHub
 from tiny_wav2vec import K, save_tiny_wav2vec
 
@@ -16,7 +17,7 @@ from avatar.errors import AvatarError, BundleError
 from avatar.face.clip import Clip
 from avatar.identity import IdentityConfig, load_identity, save_identity
 from avatar.nets.renderer import Renderer, RendererConfig
-from avatar.render.engine import TorchEngine
+from avatar.render.gpu import GpuEngine
 from avatar.speech import wav2vec
 from avatar.speech.features import Wav2Vec2
 from avatar.speech.speech import Speech
@@ -26,7 +27,7 @@ FPS = Fraction(25)
 KIND = Wav2Vec2("org/tiny-wav2vec", "main", K)
 
 
-class Listener:
+class Listener(PlainEngine):
     """An engine that keeps the windows it is shown."""
 
     name, batch = "listener", 8
@@ -76,7 +77,7 @@ def test_text_and_sound_are_listened_to(avatar: Avatar) -> None:
 
 
 def test_a_video_with_the_real_network(avatar: Avatar, tmp_path: Path) -> None:
-    speaking = Avatar(avatar.identity, TorchEngine(avatar.identity.renderer, "cpu"))
+    speaking = Avatar(avatar.identity, GpuEngine(avatar.identity.renderer, "cpu", torch.float32))
     sound = (0.3 * np.sin(np.arange(3200) * 0.1)).astype(np.float32)
     video = speaking.speak(sound, out=tmp_path / "v.mp4")
     assert video.frames == 5 and video.path.stat().st_size > 1000

@@ -21,7 +21,7 @@ MAX_FEATURES = 4096
 """Most features a frame."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # a clip is equal to itself alone: others may keep things by it
 class Clip:
     """Head motion, frame by frame."""
 

@@ -137,12 +137,16 @@ class Renderer(nn.Module):
         keypoints = self.keypoint_encoder(drawing)
         return self.fusion(torch.cat([keypoints, self.audio_encoder(window)], dim=1))
 
+    def mouth_latent(self, latent: Tensor) -> Tensor:
+        """The part of the latent that the mouth decoder reads, at its size (G9)."""
+        if self.config.mouth_latent == "full":
+            return latent
+        grid = self.latent_grid.to(latent.dtype).expand(latent.shape[0], -1, -1, -1)
+        return F.grid_sample(latent, grid, padding_mode="border", align_corners=False)
+
     def mouth_features(self, latent: Tensor) -> Tensor:
         """The mouth decoder's penultimate layer, (B, 8, 512, 512), magnifying the mouth box."""
-        if self.config.mouth_latent == "crop":
-            grid = self.latent_grid.to(latent.dtype).expand(len(latent), -1, -1, -1)
-            latent = F.grid_sample(latent, grid, padding_mode="border", align_corners=False)
-        return self.mouth_decoder.features(latent)
+        return self.mouth_decoder.features(self.mouth_latent(latent))
 
     def paste(self, head: Tensor, mouth: Tensor) -> Tensor:
         """Put the mouth's features into the head's at the mouth box (paper, section 3.2).

@@ -56,8 +56,12 @@ class Decode(nn.Module):
         Returns:
             (B, 3, 512, 512) RGB in [-1, 1].
         """
+        return self.renderer.head_of(self.fused(latents, windows))
+
+    def fused(self, latents: Tensor, windows: Tensor) -> Tensor:
+        """The fused latent that both decoders read, (B, 64, 32, 32); arguments as above."""
         sound = self.fuse(self.renderer.audio_encoder(windows))
-        return self.renderer.head_of(self.rest(latents + sound))
+        return self.rest(latents + sound)
 
 
 def one_channel(conv: nn.Conv2d) -> nn.Conv2d:

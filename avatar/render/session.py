@@ -7,7 +7,6 @@ frame before which it came. ``avatar.render.scheduler`` renders the shots and ke
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
@@ -22,6 +21,7 @@ from ..speech.tts import Voice
 from ..speech.visemes import SILENCE, viseme_track
 from ..timing import SAMPLE_RATE, frame_start
 from .motion import Motion
+from .shot import Shot
 from .turn import Turn
 
 LISTENING = "listening"
@@ -47,23 +47,6 @@ class Recogniser(Protocol):
 
     def reset(self) -> None:
         """Forget the utterance."""
-
-
-@dataclass(frozen=True)
-class Shot:
-    """All that one frame is made of."""
-
-    index: int
-    """Its number since the session began: it is due at index / fps."""
-    clip: Clip
-    frame: int
-    """What the head does: a frame of ``clip``."""
-    window: np.ndarray
-    """(6, 34) float32, what the mouth does."""
-    sound: np.ndarray
-    """(n,) float32 at 16 kHz, what is heard for 1 / fps seconds."""
-    speaking: bool
-    """False while she only listens."""
 
 
 class LiveSession:

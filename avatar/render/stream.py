@@ -8,6 +8,7 @@ from ..face.clip import Clip
 from ..identity_config import IdentityConfig
 from ..speech.visemes import windows
 from .engine import Engine
+from .latents import encoded
 
 
 def render_frames(
@@ -16,7 +17,7 @@ def render_frames(
     """Render one frame for each row of features.
 
     Batches grow from one frame to the engine's size, so that the first frame is there at once.
-    Drawings are made again each time the clip loops: that takes a fraction of a millisecond.
+    A frame of the clip is drawn and encoded once, however often the clip loops (``latents.py``).
 
     Args:
         engine: what renders.
@@ -33,6 +34,6 @@ def render_frames(
     poses = clip.frame_indices(len(values), start)
     while done < len(values):
         stop = min(done + size, len(values))
-        drawings = np.stack([clip.drawing(next(poses), config.style) for _ in range(done, stop)])
-        yield from engine(drawings, seen[done:stop].copy())
+        latents = encoded(engine, clip, config.style, [next(poses) for _ in range(done, stop)])
+        yield from engine.decode(latents, seen[done:stop].copy())
         done, size = stop, min(2 * size, engine.batch)

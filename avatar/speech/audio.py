@@ -41,7 +41,7 @@ def load_sound(path: str | Path, max_seconds: float | None = None) -> np.ndarray
         SoundError: if the file is missing, not media, has no sound, is damaged, empty, under 40 ms,
             over ``max_seconds``, or holds NaN or infinite samples.
     """
-    return np.concatenate(list(stream_sound(path, max_seconds)))
+    return _joined(stream_sound(path, max_seconds))
 
 
 def stream_sound(path: str | Path, max_seconds: float | None = None) -> Iterator[np.ndarray]:
@@ -79,7 +79,7 @@ def from_array(
         )
     steps = range(0, len(samples), rate)
     blocks = ((rate, _to_float(samples[start : start + rate])) for start in steps)
-    return np.concatenate(list(_conform(blocks, max_seconds, "The recorded sound")))
+    return _joined(_conform(blocks, max_seconds, "The recorded sound"))
 
 
 class LiveSound:
@@ -128,6 +128,14 @@ def save_wav(path: str | Path, sound: np.ndarray) -> None:
         file.setsampwidth(2)
         file.setframerate(SAMPLE_RATE)
         file.writeframes(pcm.tobytes())
+
+
+def _joined(blocks: Iterable[np.ndarray]) -> np.ndarray:
+    """Blocks of float32 as one array that grows in its place: a long sound is never held twice."""
+    data = bytearray()
+    for block in blocks:
+        data += block.data
+    return np.frombuffer(data, np.float32)
 
 
 def _decode(path: str | Path, name: str) -> Iterator[tuple[int, np.ndarray]]:

@@ -20,6 +20,8 @@ GATE_RAMP = np.array([0.25, 0.5, 0.25])
 SPEECH = 90
 """Percentile of the levels of speech that counts as its level."""
 PITCH_RANGE_HZ = (65.0, 500.0)
+LEVEL_BLOCK = 1000
+"""Frames of which the loudness is measured at once."""
 YIN_SPAN, YIN_HOP, YIN_BLOCK = 2048, 320, 1500
 """Samples that one pitch is read from, samples between two, pitches read at once."""
 
@@ -51,9 +53,8 @@ def prosody(sound: np.ndarray, fps: Fraction) -> Prosody:
 def frame_levels(sound: np.ndarray, fps: Fraction) -> np.ndarray:
     """Root mean square of each frame's sound in dBFS, (T,), never below -120."""
     starts = np.array([frame_start(i, fps) for i in range(frame_count(len(sound), fps))])
-    energy = np.add.reduceat(np.square(sound), starts, dtype=np.float64)
-    mean = energy / np.diff(starts, append=len(sound))
-    return decibels(mean)
+    ends = np.append(starts[1:], len(sound))
+    return decibels(np.concatenate(list(_energies(sound, starts, ends))) / (ends - starts))
 
 
 def decibels(power: np.ndarray) -> np.ndarray:
@@ -64,6 +65,14 @@ def decibels(power: np.ndarray) -> np.ndarray:
 def loudness_of(level: np.ndarray, speech_level: float) -> np.ndarray:
     """Levels in dBFS to 0 (silence) .. 1 (loud) around the level of the recording's speech."""
     return np.clip((level - speech_level - QUIETEST_DB) / (LOUDEST_DB - QUIETEST_DB), 0, 1)
+
+
+def _energies(sound: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> Iterator[np.ndarray]:
+    """Sum of squares of each frame, some frames at once: the squares of all would be a copy."""
+    for first in range(0, len(starts), LEVEL_BLOCK):
+        some = slice(first, first + LEVEL_BLOCK)
+        begin, end = starts[some][0], ends[some][-1]
+        yield np.add.reduceat(np.square(sound[begin:end]), starts[some] - begin, dtype=np.float64)
 
 
 def silence_gate(level: np.ndarray, fps: Fraction) -> np.ndarray:
@@ -121,8 +130,11 @@ def hertz_of(sound: np.ndarray) -> np.ndarray:
 
 def _pitch_blocks(sound: np.ndarray) -> Iterator[np.ndarray]:
     """Pitch in Hz every 20 ms, in blocks of half a minute: yin needs 16 KB for each value."""
-    padded = np.pad(sound, YIN_SPAN // 2)
     count = 1 + len(sound) // YIN_HOP
     for first in range(0, count, YIN_BLOCK):
         last = min(first + YIN_BLOCK, count) - 1
-        yield hertz_of(padded[first * YIN_HOP : last * YIN_HOP + YIN_SPAN])
+        # Each value is read from the span around its place; beyond both ends there is silence.
+        begin, end = first * YIN_HOP - YIN_SPAN // 2, last * YIN_HOP + YIN_SPAN // 2
+        block = sound[max(begin, 0) : end]
+        beyond = max(-begin, 0), end - max(begin, 0) - len(block)
+        yield hertz_of(np.pad(block, beyond))

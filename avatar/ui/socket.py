@@ -24,35 +24,33 @@ shown, and only then is read on.
 """
 
 import asyncio
-import json
 import logging
-import struct
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
-import cv2
-import numpy as np
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from ..errors import AvatarError, SoundError
-from ..face.drawing import SIZE
-from ..render.scheduler import Frame, Seat
-from ..speech.recognize import to_pcm
-from ..timing import SAMPLE_RATE
+from ..errors import AvatarError
+from ..render.scheduler import Seat
+from .live_messages import (
+    GOING_AWAY,
+    NO_PLACE,
+    REFUSED,
+    Farewell,
+    encoded_frame,
+    parsed,
+    ready,
+    sound_of,
+    values_of,
+)
 from .live_room import LiveRoom
 from .request import Request
 
 log = logging.getLogger(__name__)
 
-HEADER = struct.Struct("<IBxxxII")
-"""Of a frame: its number; 1 while she speaks, 0 while she listens; bytes of JPEG and of sound."""
-QUALITY = 85
-"""Of the JPEGs, of 100."""
-MAX_BYTES = 2**21
-"""The largest message: a little over a minute of sound."""
 START_S = 10
 """Seconds to wait for the first message."""
 QUIET_S = 120
@@ -64,17 +62,6 @@ AHEAD_S = 10
 MESSAGES = 8
 """Messages that may wait."""
 POLL_S = 0.05
-
-GOING_AWAY, REFUSED, TOO_LARGE, NO_PLACE = 1001, 1008, 1009, 1013
-"""Codes of a connection's end, as RFC 6455 and IANA's list have them."""
-
-
-class Farewell(Exception):
-    """Ends a connection, with a sentence for people and a code."""
-
-    def __init__(self, sentence: str, code: int = REFUSED):
-        super().__init__(sentence)
-        self.code = code
 
 
 def live_route(room: LiveRoom) -> WebSocketRoute:
@@ -110,6 +97,7 @@ class Connection:
         self._changed = asyncio.Event()
         self._jobs: asyncio.Queue[tuple[int, Callable[[], None]]] = asyncio.Queue(MESSAGES)
         self._interruptions = self._unfinished = 0
+        self._active = self._loop.time()
 
     async def run(self) -> None:
         """Stay until the client goes.
@@ -118,7 +106,11 @@ class Connection:
             WebSocketDisconnect: when it went.
             Farewell: when it has to go.
         """
-        seat = await self._join(await self._receive(START_S))
+        try:
+            first = await self._receive(START_S)
+        except asyncio.TimeoutError:
+            raise Farewell(f"Nobody said who should be shown for {START_S} s.") from None
+        seat = await self._join(first)
         tasks = [
             asyncio.create_task(work)
             for work in (self._read(seat), self._feed(seat), self._send(seat))
@@ -132,13 +124,13 @@ class Connection:
                 task.cancel()
             ends = await asyncio.gather(*tasks, return_exceptions=True)
         for end in ends:
-            if isinstance(end, Exception) and not isinstance(end, asyncio.CancelledError):
+            if isinstance(end, Exception):
                 raise end
 
     async def _join(self, message: dict[str, Any] | bytes) -> Seat:
         if isinstance(message, bytes) or message["type"] != "start":
             raise Farewell('The first message should be {"type": "start"}.')
-        identity, clip = _texts(message, identity="", clip="").values()
+        identity, clip = values_of(message, identity="", clip="")
         try:
             return await asyncio.to_thread(
                 self._room.join, identity, clip or None, notify=self._notify
@@ -154,11 +146,15 @@ class Connection:
         """Hand on what comes; an interruption does not wait behind the rest."""
         while True:
             try:
-                message = await self._receive(QUIET_S)
+                left = self._active + QUIET_S - self._loop.time()
+                message = await self._receive(max(left, POLL_S))
             except asyncio.TimeoutError:
-                if seat.place or self._unfinished or seat.session.waiting_s:
+                if seat.place or self._unfinished:
+                    self._active = self._loop.time()
+                if self._loop.time() < self._active + QUIET_S:
                     continue
                 raise Farewell("Nothing was said for a while, so the place was given on.") from None
+            self._active = self._loop.time()
             if isinstance(message, dict) and message["type"] == "interrupt":
                 self._interruptions += 1
                 seat.session.interrupt()
@@ -184,10 +180,13 @@ class Connection:
         while not seat.closed:
             if seat.place != told:
                 told = seat.place
-                await self._tell({"type": "waiting", "place": told} if told else _ready(seat))
+                waiting = {"type": "waiting", "place": told}
+                await self._tell(waiting if told else ready(seat.session))
             while (frame := seat.get()) is not None:
                 data = await self._loop.run_in_executor(self._room.encoders, encoded_frame, frame)
                 await self._in_time(self._socket.send_bytes(data))
+                if frame.shot.speaking:
+                    self._active = self._loop.time()
             await self._changed.wait()
             self._changed.clear()
         raise Farewell("The server is going down: come back in a few minutes.", GOING_AWAY)
@@ -197,10 +196,7 @@ class Connection:
         event = await asyncio.wait_for(self._socket.receive(), seconds)
         if event["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(event["code"])
-        data = event.get("bytes") if event.get("text") is None else event["text"]
-        if len(data) > MAX_BYTES:
-            raise Farewell(f"The message is larger than {MAX_BYTES >> 20} MiB.", TOO_LARGE)
-        return data if isinstance(data, bytes) else _parsed(data)
+        return parsed(event["bytes"] if event.get("text") is None else event["text"])
 
     async def _tell(self, message: dict[str, Any]) -> None:
         await self._in_time(self._socket.send_json(message))
@@ -212,29 +208,10 @@ class Connection:
             raise WebSocketDisconnect(1006, "nobody takes what is sent") from None
 
 
-def encoded_frame(frame: Frame) -> bytes:
-    """A frame as it is sent."""
-    jpeg = b""
-    if frame.picture is not None:
-        options = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
-        jpeg = cv2.imencode(".jpg", frame.picture[..., ::-1], options)[1].tobytes()
-    sound = to_pcm(frame.shot.sound)
-    head = HEADER.pack(frame.shot.index, frame.shot.speaking, len(jpeg), len(sound))
-    return head + jpeg + sound
-
-
-def _ready(seat: Seat) -> dict[str, Any]:
-    session = seat.session
-    return {
-        "type": "ready", "identity": session.identity.name, "fps": float(session.fps),
-        "width": SIZE, "height": SIZE, "rate": SAMPLE_RATE, "synthetic": True,
-    }  # fmt: skip
-
-
 def _job(message: dict[str, Any] | bytes, seat: Seat) -> Callable[[], None]:
     """What a message asks for."""
     if isinstance(message, bytes):
-        return lambda: seat.session.push(_sound(message))
+        return lambda: seat.session.push(sound_of(message))
     if message["type"] == "end":
         return seat.session.end
     if message["type"] == "say":
@@ -243,44 +220,9 @@ def _job(message: dict[str, Any] | bytes, seat: Seat) -> Callable[[], None]:
 
 
 def _say(message: dict[str, Any], seat: Seat) -> None:
-    text, voice = _texts(message, text="", voice=Request.voice).values()
-    rate, pitch = _numbers(message, rate=Request.rate, pitch=Request.pitch).values()
-    wanted = Request(text=text, voice=voice, rate=rate, pitch=pitch)
+    defaults = {"text": "", "voice": Request.voice, "rate": Request.rate, "pitch": Request.pitch}
+    wanted = Request(**dict(zip(defaults, values_of(message, **defaults), strict=True)))
     seat.session.say(wanted.text, wanted.voice, wanted.rate, wanted.pitch)
-
-
-def _sound(data: bytes) -> np.ndarray:
-    if len(data) % 2:
-        raise SoundError("The sound has half a sample: send 16-bit PCM, mono, at 16 kHz.")
-    return np.frombuffer(data, "<i2").astype(np.float32) / 32768
-
-
-def _parsed(text: str) -> dict[str, Any]:
-    try:
-        message = json.loads(text)
-    except (ValueError, RecursionError):
-        message = None
-    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-        raise Farewell('A text message should be a JSON object with a "type".')
-    return message
-
-
-def _texts(message: dict[str, Any], **defaults: str) -> dict[str, str]:
-    """Values of a message that should be texts."""
-    values = {name: message.get(name, default) for name, default in defaults.items()}
-    for name, value in values.items():
-        if not isinstance(value, str):
-            raise Farewell(f"{name} should be a text.")
-    return values
-
-
-def _numbers(message: dict[str, Any], **defaults: float) -> dict[str, float]:
-    """Values of a message that should be numbers."""
-    values = {name: message.get(name, default) for name, default in defaults.items()}
-    for name, value in values.items():
-        if type(value) not in (int, float):
-            raise Farewell(f"{name} should be a number.")
-    return values
 
 
 def _foreign(socket: WebSocket) -> bool:

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from fake_engine import PlainEngine
 
 from avatar import cli_table
 from avatar.baselines import speed
@@ -20,7 +21,7 @@ from avatar.metrics import subject as subject_module
 from avatar.nets.renderer import Renderer, RendererConfig
 
 
-class Lines:
+class Lines(PlainEngine):
     """An engine that shows the drawing, lighter the more is said."""
 
     name, batch = "lines", 4

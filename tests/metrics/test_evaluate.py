@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from fake_capture import make_capture
+from fake_engine import PlainEngine
 
 from avatar.capture.layout import Capture
 from avatar.errors import CaptureError
@@ -40,7 +41,7 @@ def identity():
     return Identity(IdentityConfig("nobody", network=renderer.config), renderer, {}, None)
 
 
-class Player:
+class Player(PlainEngine):
     """An engine that plays given pictures, then the last one on, and keeps what drove it."""
 
     name, batch = "player", 4

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fake_engine import PlainEngine
 from films import film
 
 from avatar import Avatar
@@ -24,7 +25,7 @@ HELLO = Path(__file__).parents[2] / "examples" / "hello.wav"
 FPS = Fraction(25)
 
 
-class Replay:
+class Replay(PlainEngine):
     """An engine that shows frames that are there already, some of them late."""
 
     name, batch = "replay", 8

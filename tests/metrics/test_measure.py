@@ -4,6 +4,7 @@ renderer would score is then known exactly."""
 import numpy as np
 import pytest
 from fake_capture import make_capture
+from fake_engine import PlainEngine
 
 from avatar.capture.layout import Capture
 from avatar.errors import CaptureError
@@ -44,7 +45,7 @@ def capture(tmp_path_factory):
     return capture
 
 
-class Known:
+class Known(PlainEngine):
     """Shows the lips of the sound's frame, of the drawing's own, or at rest, exactly posed."""
 
     name, batch = "known", 3

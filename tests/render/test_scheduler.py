@@ -244,5 +244,5 @@ def test_the_limit_is_at_least_one(mira: Identity) -> None:
     class Snail(SlowEngine):
         batch = 1
 
-    held = sessions_held(Snail(), mira, frames=4)
+    held = sessions_held(Snail(), mira, batches=4)
     assert held == 1 and sessions_held(QuickEngine(), mira) > 3

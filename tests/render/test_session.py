@@ -14,8 +14,8 @@ from avatar.errors import AvatarError, ClipError, RenderError, SoundError, TextE
 from avatar.identity import Identity, load_identity
 from avatar.render import session as session_module
 from avatar.render.engine import Engine, make_engine
-from avatar.render.scheduler import rendered
-from avatar.render.session import CLOSING, MAX_CHARS, LiveSession, Shot
+from avatar.render.session import CLOSING, MAX_CHARS, LiveSession
+from avatar.render.shot import Shot, rendered
 from avatar.render.stream import render_frames
 from avatar.speech import tts
 from avatar.speech.audio import load_sound

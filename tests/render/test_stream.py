@@ -2,6 +2,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from fake_engine import PlainEngine
 
 from avatar.face.clip import Clip
 from avatar.identity import IdentityConfig
@@ -9,7 +10,7 @@ from avatar.render.stream import render_frames
 from avatar.speech.visemes import SILENCE, windows
 
 
-class FakeEngine:
+class FakeEngine(PlainEngine):
     """Writes what it was shown into the pictures: lit pixels of the drawing, first feature."""
 
     name, batch = "fake", 4

@@ -1,5 +1,6 @@
 """The served page through ``gradio_client``: what other programs see of it."""
 
+import json
 import os
 import time
 import wave
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from websockets.sync.client import connect
 
 from avatar.ui.live_parts import obstacle
 from avatar.ui.page import _sweep, build
@@ -157,3 +159,11 @@ def test_what_a_killed_server_left_is_swept(tmp_path):
     os.utime(old, (0, 0))
     _sweep(tmp_path)
     assert not old.exists() and new.exists()
+
+
+def test_the_live_endpoint_is_served_beside_the_page(url):
+    """What comes through it is tested in ``test_socket``."""
+    with connect(url.replace("http", "ws") + "live", compression=None) as client:
+        client.send('{"type": "start", "clip": "lively"}')
+        assert json.loads(client.recv(30))["identity"] == "mira"
+        assert len(client.recv(30)) > 10_000

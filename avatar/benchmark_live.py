@@ -1,0 +1,159 @@
+"""How many people this machine talks to at once, how evenly, and how soon.
+
+    python -m avatar.benchmark_live mira
+
+All of it is measured in one process with the JPEGs that ``/live`` sends, while everybody speaks
+without a pause, which is the most that can be asked for.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from .avatar import Avatar
+from .render.scheduler import Scheduler, Seat
+from .render.session import LiveSession
+from .ui.live_messages import HEADER, encoded_frame
+from .ui.live_room import LiveRoom
+from .ui.socket import live_route
+
+TEXT = (
+    "The sun had just come up when Mary opened the window. People moved about below, "
+    "buying bread, fish and apples, while a small brown dog kept watch over the whole affair. "
+)
+"""What everybody says."""
+SETTLED = 10
+"""Frames at the start that do not count."""
+MOST = 256
+"""No more sessions are tried."""
+ASKED = 5
+"""How often the first frame is waited for; the median counts."""
+
+
+def benchmark_live(avatar: Avatar, seconds: float = 5.0) -> dict[str, Any]:
+    """Measure live sessions.
+
+    Args:
+        avatar: who is shown, and by which engine.
+        seconds: length of each trial.
+
+    Returns:
+        Plain values for JSON: ``sessions``, the most at which 95 frames of 100 come no later than
+        1 / fps s after they are due; ``late_p50_s`` and ``late_p95_s`` at that number, below zero
+        where frames are ahead; ``memory_mb``, what a session adds to the process;
+        ``first_frame_s``, from a text sent over loopback to the first frame of speech.
+    """
+    first_frame_s = _first_frame_s(avatar)  # and all is warm then
+    held, most, found = 0, MOST + 1, {}
+    while (count := min(2 * held or 1, (held + most) // 2)) > held:
+        late, memory = _trial(avatar, count, seconds)
+        if np.percentile(late, 95) > 1 / avatar.identity.config.fps:
+            most = count
+        else:
+            held = count
+            found = {
+                "late_p50_s": round(float(np.percentile(late, 50)), 4),
+                "late_p95_s": round(float(np.percentile(late, 95)), 4),
+                "memory_mb": memory and round(memory / count / 2**20, 1),
+            }
+    return {"sessions": held, **found, "first_frame_s": round(first_frame_s, 3)}
+
+
+def _trial(avatar: Avatar, count: int, seconds: float) -> tuple[list[float], float | None]:
+    """Lateness of each frame in seconds while ``count`` sessions speak, and the memory they add."""
+    before = _resident()
+    late: list[float] = []
+    scheduler = Scheduler(count)
+    with ExitStack() as stack, ThreadPoolExecutor(count) as viewers:
+        stack.callback(scheduler.close)
+        sessions = [LiveSession(avatar.identity) for _ in range(count)]
+        for session in sessions:
+            session.say(TEXT * (1 + int(seconds / 10)))
+        seats = [scheduler.join(session, avatar.engine) for session in sessions]
+        views = [viewers.submit(_watch, seat, seconds, late) for seat in seats]
+        time.sleep(seconds)
+        memory = _resident()
+        scheduler.close()
+        for view in views:
+            view.result()
+    return late, memory - before if memory and before else None
+
+
+def _watch(seat: Seat, seconds: float, late: list[float]) -> None:
+    """Take a session's frames as the endpoint does."""
+    for frame in seat:
+        encoded_frame(frame)
+        if frame.shot.index >= SETTLED:
+            late.append(frame.late_s)
+
+
+def _first_frame_s(avatar: Avatar) -> float:
+    from websockets.sync.client import connect
+
+    room = LiveRoom(lambda name: avatar, limit=1)
+    room.warm_up()
+    with _served(room) as address, connect(address, compression=None, max_size=None) as client:
+        client.send('{"type": "start"}')
+        return median(_answer_s(client) for _ in range(ASKED))
+
+
+def _answer_s(client: Any) -> float:
+    """Seconds from a text to the first frame of speech; waits until she has stopped."""
+    while _speaks(client.recv()):
+        pass
+    start = time.perf_counter()
+    client.send(json.dumps({"type": "say", "text": TEXT}))
+    while not _speaks(client.recv()):
+        pass
+    spent = time.perf_counter() - start
+    client.send('{"type": "interrupt"}')
+    return spent
+
+
+def _speaks(message: str | bytes) -> bool:
+    return isinstance(message, bytes) and bool(HEADER.unpack_from(message)[1])
+
+
+@contextmanager
+def _served(room: LiveRoom) -> Iterator[str]:
+    """The endpoint alone, on a free port of this machine."""
+    import uvicorn
+    from starlette.applications import Starlette
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(Starlette(routes=[live_route(room)]), log_level="error"))
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
+    thread.start()
+    try:
+        yield f"ws://127.0.0.1:{listener.getsockname()[1]}/live"
+    finally:
+        server.should_exit = True
+        room.close()
+        thread.join()
+
+
+def _resident() -> float | None:
+    """Resident memory of this process in bytes; None where the system does not tell."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * float(os.sysconf("SC_PAGE_SIZE"))
+    except OSError:
+        return None
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING)
+    person = Avatar.load(sys.argv[1] if len(sys.argv) > 1 else "mira")
+    print(json.dumps(benchmark_live(person), indent=2))
