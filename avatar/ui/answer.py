@@ -9,9 +9,10 @@ import numpy as np
 
 from ..avatar import Avatar
 from ..errors import AvatarError
-from ..render.scheduler import Frame, Seat, rendered
+from ..render.scheduler import Frame, Seat
 from ..render.segments import Moment, segment_frames, segments
-from ..render.session import LISTENING, Shot
+from ..render.session import LISTENING
+from ..render.shot import Shot, rendered
 from ..speech.audio import LiveSound
 
 LEAD_S = 3.0
