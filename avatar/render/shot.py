@@ -7,6 +7,7 @@ import numpy as np
 from ..face.clip import Clip
 from ..identity import Identity
 from .engine import Engine
+from .latents import encoded
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,16 @@ class Shot:
 
 
 def rendered(engine: Engine, shots: list[tuple[Identity, Shot]]) -> np.ndarray:
-    """Pictures (n, 512, 512, 3) uint8 RGB of shots, in one batch."""
-    drawings = [shot.clip.drawing(shot.frame, who.config.style) for who, shot in shots]
-    return engine(np.stack(drawings), np.stack([shot.window for _, shot in shots]))
+    """Pictures (n, 512, 512, 3) uint8 RGB of shots of one identity, in one batch.
+
+    Its clips are encoded once and kept, whoever's session shows them.
+    """
+    style = shots[0][0].config.style
+    frames: dict[Clip, dict[int, int]] = {}
+    for place, (_, shot) in enumerate(shots):
+        frames.setdefault(shot.clip, {})[place] = shot.frame
+    latents: dict[int, np.ndarray] = {}
+    for clip, wanted in frames.items():
+        latents.update(zip(wanted, encoded(engine, clip, style, [*wanted.values()]), strict=True))
+    windows = np.stack([shot.window for _, shot in shots])
+    return engine.decode(np.stack([latents[place] for place in range(len(shots))]), windows)

@@ -151,6 +151,15 @@ def test_a_failing_call_loses_its_frames_alone(
     assert 1 <= sum(lost) <= 2 and not lost[-1] and "could not be rendered" in caplog.text
 
 
+def test_a_session_that_breaks_down_ends_alone(
+    scheduler: Scheduler, new: Callable[[], LiveSession], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, bad = (scheduler.join(new(), QuickEngine()) for _ in range(2))
+    monkeypatch.setattr(bad.session, "take", lambda idle: 1 / 0)
+    wait_for(lambda: bad.closed)
+    assert len(taken(good, 2 * ROOM)) == 2 * ROOM and not good.closed
+
+
 def test_nothing_piles_up_before_somebody_who_does_not_look(
     scheduler: Scheduler, new: Callable[[], LiveSession]
 ) -> None:
