@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..avatar import Avatar
-from ..errors import AvatarError
+from ..errors import AvatarError, RenderError
 from ..render.scheduler import Frame, Seat
 from ..render.segments import Moment, segment_frames, segments
 from ..render.session import LISTENING
@@ -97,7 +97,7 @@ class Answer:
             them of one length.
 
         Raises:
-            AvatarError: if the text cannot be read to its end.
+            AvatarError: if the text cannot be read to its end, or the session breaks down.
         """
         while self._seat.place and not self._seat.closed:
             yield self._seat.place
@@ -125,7 +125,7 @@ class Answer:
             if self._over.is_set() and not self._session.waiting_s:
                 break
         if self._seat.closed:
-            return
+            raise RenderError("This answer broke off, for no fault of yours; please try again.")
         # The scheduler renders listening when it is due, too late for who watches a little behind.
         after = self._session.take()
         while frame.shot.index < after.index - 1 and not self._seat.closed:

@@ -11,6 +11,7 @@ import pytest
 from fake_engine import QuickEngine
 
 from avatar.avatar import Avatar
+from avatar.render.session import LiveSession
 from avatar.speech.audio import LiveSound, load_sound
 from avatar.ui import live, live_parts
 from avatar.ui.backstage import Backstage
@@ -92,6 +93,15 @@ def test_an_answer_that_is_left_ends_its_threads(handlers, jobs_left):
     assert len(jobs_left() - before) == 1
     run.close()
     assert jobs_left() == before and threading.active_count() == threads
+
+
+def test_a_session_that_breaks_down_is_one_sentence(handlers, jobs_left, monkeypatch):
+    before = jobs_left()
+    monkeypatch.setattr(LiveSession, "take", lambda self, idle=True: 1 / 0)
+    with pytest.raises(gr.Error, match="broke off.*try again"):
+        list(handlers.say("Hi."))
+    monkeypatch.undo()
+    assert jobs_left() == before and sounds(handlers.say("Hi."))
 
 
 def test_a_talk_is_said_after_whom_it_comes_from(handlers):
