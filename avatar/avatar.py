@@ -16,6 +16,7 @@ from .hub import Progress
 from .identity import Identity, load_identity
 from .metrics.inspection import inspection
 from .metrics.lip_check import Mouth
+from .render.ahead import ahead
 from .render.engine import Engine, make_engine
 from .render.steps import Step, finished, looking
 from .render.stream import render_frames
@@ -169,7 +170,7 @@ class Avatar:
             path, fps, speech.sound, metadata=self.metadata(), label=label, inspect=inspect
         ) as writer:  # fmt: skip
             yield Step("render", 0, writer.frames)
-            for frame in self._frames(speech, motion):
+            for frame in ahead(self._frames(speech, motion), 2 * self.engine.batch):
                 writer.write(frame)
                 yield Step("render", writer.written, writer.frames, frame)
         return Video(path, writer.written, fps, speech, writer.receipt)

@@ -4,7 +4,9 @@ Only some seconds are read, those in which the mouth moves most, so that long fi
 """
 
 import itertools
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -194,7 +196,7 @@ def _runs(marked: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _openings(pictures: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    """Openings (n,) px of pictures of the mouth's square, some at a time.
+    """Openings (n,) px of pictures of the mouth's square, a batch a core at a time.
 
     Where the processor multiplies in bfloat16 that takes half the time and moves them by 0.1 px.
     """
@@ -202,10 +204,15 @@ def _openings(pictures: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
 
     reader = point_reader(LIPS)
     able = getattr(torch.cpu, "get_capabilities", dict)().get("avx512_bf16", False)
-    while batch := list(itertools.islice(pictures, BATCH)):
-        with one_thread(), torch.autocast("cpu", torch.bfloat16, enabled=able):
-            points = reader.read_cut(np.stack(batch))
-        yield opening(points)
+
+    def read(batch: np.ndarray) -> np.ndarray:
+        with torch.autocast("cpu", torch.bfloat16, enabled=able):
+            return opening(reader.read_cut(batch))
+
+    with one_thread(), ThreadPoolExecutor(cores := min(os.cpu_count() or 1, 4)) as pool:
+        while some := list(itertools.islice(pictures, cores * BATCH)):
+            batches = (np.stack(some[i : i + BATCH]) for i in range(0, len(some), BATCH))
+            yield from pool.map(read, batches)
 
 
 def _offset(
