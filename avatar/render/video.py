@@ -32,6 +32,7 @@ _COLOUR = ",".join((
 _H264 = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-bf", "0")
 # At 48 kHz an AAC frame lasts 21 ms; at 16 kHz its 64 ms are longer than a picture.
 _AAC = ("-c:a", "aac", "-b:a", "96k", "-ar", "48000")
+_FLAC = ("-c:a", "flac", "-sample_fmt", "s16")
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,7 @@ def video_writer(
     size: tuple[int, int] = (512, 512),
     metadata: Mapping[str, str] | None = None,
     label: bool = False,
+    lossless: bool = False,
     inspect: Callable[[Path], Receipt] | None = None,
 ) -> Iterator[VideoWriter]:
     """Write an MP4 frame by frame.
@@ -138,6 +140,7 @@ def video_writer(
         size: width and height of the frames in pixels, both even.
         metadata: container tags such as ``title`` and ``comment``.
         label: draw a small "AI-generated" into the lower left corner.
+        lossless: keep the sound sample by sample (FLAC), for whoever encodes it again.
         inspect: looks at the finished file before it takes its place; what it raises is raised.
             Its receipt is kept beside the video: one is never there without the other.
 
@@ -151,12 +154,16 @@ def video_writer(
         raise RenderError(f"{path} or its receipt is a folder: give the video another name.")
     if not len(sound):
         raise RenderError("There is no sound to make a video of.")
+    codec = _FLAC if lossless else _AAC
     with (
         tempfile.TemporaryDirectory(prefix="avatar-") as scratch,
         replacing(path) as temporary,
         replacing(beside) if inspect else nullcontext() as paper,
         running_ffmpeg(
-            _arguments(temporary, Path(scratch) / "sound.f32", fps, sound, size, metadata or {}),
+            [
+                *_inputs(Path(scratch) / "sound.f32", fps, sound, size),
+                *_output(temporary, codec, metadata or {}),
+            ],
             stdin=subprocess.PIPE,
         ) as ffmpeg,
     ):
@@ -188,13 +195,8 @@ def write_video(
     return Video(Path(path), writer.written, fps, receipt=writer.receipt)
 
 
-def _arguments(
-    target: Path,
-    sound_file: Path,
-    fps: Fraction,
-    sound: np.ndarray,
-    size: tuple[int, int],
-    metadata: Mapping[str, str],
+def _inputs(
+    sound_file: Path, fps: Fraction, sound: np.ndarray, size: tuple[int, int]
 ) -> list[str]:
     try:
         np.asarray(sound, "<f4").tofile(sound_file)
@@ -202,10 +204,13 @@ def _arguments(
         raise RenderError(f"The sound could not be stored in {sound_file.parent}.") from error
     raw_video = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{size[0]}x{size[1]}"]
     raw_sound = ["-f", "f32le", "-ar", str(SAMPLE_RATE), "-ac", "1", *input_arguments(sound_file)]
+    return [*raw_video, "-r", str(fps), "-i", "pipe:0", *raw_sound]
+
+
+def _output(target: Path, codec: tuple[str, ...], metadata: Mapping[str, str]) -> list[str]:
     tags = [part for key, text in metadata.items() for part in ("-metadata", f"{key}={text}")]
     return [
-        *raw_video, "-r", str(fps), "-i", "pipe:0", *raw_sound,
-        "-vf", _COLOUR, *_H264, *_AAC, *tags,
+        "-vf", _COLOUR, *_H264, *codec, *tags,
         "-movflags", "+faststart+use_metadata_tags", "-f", "mp4", f"file:{target}",
     ]  # fmt: skip
 

@@ -82,6 +82,44 @@ def from_array(
     return _joined(_conform(blocks, max_seconds, "The recorded sound"))
 
 
+class LiveSound:
+    """A microphone's samples as they come, made mono 16 kHz without a seam between the pieces."""
+
+    def __init__(self, rate: int):
+        """Start with nothing heard.
+
+        Args:
+            rate: samples per second of what will come.
+
+        Raises:
+            SoundError: if the rate makes no sense.
+        """
+        import soxr
+
+        if not 1000 <= rate <= 1_000_000:
+            raise SoundError(f"A microphone's rate cannot be {rate} samples a second.")
+        self._resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
+
+    def push(self, samples: np.ndarray) -> np.ndarray:
+        """Go on.
+
+        Args:
+            samples: (N,) or (N, channels), any integer type at full scale or float in [-1, 1].
+
+        Returns:
+            (n,) float32 in [-1, 1] at 16 kHz; some milliseconds are held back.
+
+        Raises:
+            SoundError: for another shape, NaN or infinite samples.
+        """
+        samples = np.asarray(samples)
+        samples = samples[:, None] if samples.ndim == 1 else samples
+        if samples.ndim != 2 or samples.dtype.kind not in "iuf":
+            raise SoundError(f"A microphone's samples cannot be {samples.dtype} {samples.shape}.")
+        sound = self._resampler.resample_chunk(_mix(_to_float(samples), "The recorded sound"))
+        return np.clip(sound, -1.0, 1.0)
+
+
 def save_wav(path: str | Path, sound: np.ndarray) -> None:
     """Write (N,) float32 in [-1, 1] at 16 kHz as a 16-bit WAV, whole or not at all."""
     pcm = np.clip(np.round(sound * 32768.0), -32768, 32767).astype("<i2")

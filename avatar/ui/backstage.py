@@ -102,12 +102,19 @@ class Backstage:
                 for clip in avatar.identity.clips
             }
 
+    def idle_loop(self, name: str = "") -> str:
+        """A data URL with a looping MP4 of an identity that listens."""
+        avatar = self.avatar(name)
+        with self._picturing:
+            return previews.idle_loop(avatar)
+
     def warm_up(self) -> None:
         """Get ready for the first visitor: processes started, networks compiled, pictures made."""
         self.worker.start()
         avatar = self.avatar()
         previews.still(avatar.identity, avatar.engine)
         self.clip_previews()
+        self.idle_loop()
         self.live.warm_up()
 
     def perform(self, request: Request, folder: Path) -> Iterator[Update | Result]:

@@ -32,6 +32,11 @@ class LiveRoom:
         """For the pictures that are sent: they must not hold up the server's loop."""
         self._opening = threading.Lock()
 
+    @property
+    def limit(self) -> int:
+        """Sessions at a time."""
+        return self._open().limit
+
     def join(
         self,
         identity: str = "",

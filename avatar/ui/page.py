@@ -19,7 +19,7 @@ from gradio.utils import get_upload_folder  # noqa: E402
 
 from .. import __version__  # noqa: E402
 from ..identity import Identity  # noqa: E402
-from . import blind, compare, mash, speak, studio  # noqa: E402
+from . import blind, compare, live, mash, speak, studio  # noqa: E402
 from .backstage import Backstage  # noqa: E402
 from .compare_request import MAX_MINUTES  # noqa: E402
 from .controls import EXAMPLES  # noqa: E402
@@ -33,8 +33,8 @@ from .workshop import open_workshop  # noqa: E402
 log = logging.getLogger(__name__)
 
 TABS = (
-    ("Speak", speak.build), ("Mash", mash.build), ("Compare", compare.build),
-    ("Your avatar", studio.build),
+    ("Speak", speak.build), ("Live", live.build), ("Mash", mash.build),
+    ("Compare", compare.build), ("Your avatar", studio.build),
 )  # fmt: skip
 """Name and builder of each tab."""
 QUEUE = 12

@@ -4,7 +4,9 @@ import hashlib
 import io
 import logging
 import os
+import tempfile
 from base64 import b64encode
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,11 +14,15 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from ..avatar import Avatar
 from ..face.clip import Clip
 from ..files import replacing
 from ..identity import Identity
 from ..render.engine import Engine
+from ..render.session import LISTENING
 from ..render.stream import render_frames
+from ..render.video import write_video
+from ..timing import frame_start
 
 log = logging.getLogger(__name__)
 
@@ -24,24 +30,23 @@ SIZE, COUNT, STRIDE = 128, 14, 5
 """Pixels of a side, pictures, and clip frames from one picture to the next: 2.8 s at 25 fps."""
 SHOWN_MS = 120
 """How long each picture is shown, forth and back."""
+IDLE_FRAMES = 100
+"""Frames of somebody who listens before they go back: 4 s at 25 fps."""
 
 
 def clip_preview(identity: Identity, engine: Engine, name: str) -> str:
     """A data URL with an animated WebP of the person at rest, moving as the clip does."""
     clip = identity.clip(name)
-    path = _folder() / f"{_fingerprint(identity, clip)}.webp"
-    try:
-        return _data_url(path.read_bytes())
-    except OSError:
-        pass
-    picture = _animated(_pictures(identity, engine, clip))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary:
-            temporary.write_bytes(picture)
-    except OSError as error:
-        log.info("the preview of %s could not be kept: %s", name, error)
-    return _data_url(picture)
+    key = _fingerprint(identity, clip)
+    webp = _kept(f"{key}.webp", lambda: _animated(_pictures(identity, engine, clip)))
+    return _data_url(webp, "image/webp")
+
+
+def idle_loop(avatar: Avatar) -> str:
+    """A data URL with a silent MP4 of the person listening, forth and back, to be looped."""
+    clip = avatar.identity.clips.get(LISTENING) or avatar.identity.clip()
+    key = _fingerprint(avatar.identity, clip)
+    return _data_url(_kept(f"{key}.mp4", lambda: _looped(avatar, clip)), "video/mp4")
 
 
 def still(identity: Identity, engine: Engine, name: str | None = None) -> np.ndarray:
@@ -77,8 +82,37 @@ def _animated(pictures: list[np.ndarray]) -> bytes:
     return out.getvalue()
 
 
-def _data_url(picture: bytes) -> str:
-    return f"data:image/webp;base64,{b64encode(picture).decode()}"
+def _looped(avatar: Avatar, clip: Clip) -> bytes:
+    config, fps = avatar.identity.config, avatar.identity.config.fps
+    silence = np.tile(config.features.silence, (min(IDLE_FRAMES, len(clip)), 1))
+    frames = list(render_frames(avatar.engine, clip, config, silence))
+    frames += frames[-2:0:-1]
+    sound = np.zeros(frame_start(len(frames), fps), np.float32)
+    with tempfile.TemporaryDirectory(prefix="avatar-") as scratch:
+        path = Path(scratch) / "idle.mp4"
+        write_video(path, frames, fps, sound, metadata=avatar.metadata(), label=True)
+        return path.read_bytes()
+
+
+def _kept(name: str, make: Callable[[], bytes]) -> bytes:
+    """What was made once for this person and motion, or else is made now and kept."""
+    path = _folder() / name
+    try:
+        return path.read_bytes()
+    except OSError:
+        pass
+    made = make()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            temporary.write_bytes(made)
+    except OSError as error:
+        log.info("the preview %s could not be kept: %s", name, error)
+    return made
+
+
+def _data_url(picture: bytes, kind: str) -> str:
+    return f"data:{kind};base64,{b64encode(picture).decode()}"
 
 
 def _fingerprint(identity: Identity, clip: Clip) -> str:

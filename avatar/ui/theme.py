@@ -7,7 +7,7 @@ from pathlib import Path
 
 import gradio as gr
 
-STYLES = tuple(Path(__file__).with_name(name) for name in ("style.css", "compare.css"))
+STYLES = tuple(Path(__file__).with_name(name) for name in ("style.css", "compare.css", "live.css"))
 """The style sheets beside the theme."""
 
 LIPS = gr.themes.Color(

@@ -6,12 +6,14 @@ import time
 import wave
 
 import cv2
+import httpx
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from websockets.sync.client import connect
 
+from avatar.ui.live_parts import obstacle
 from avatar.ui.page import _sweep, build
 
 LONG = "This sentence is said again and again, so that there is time to cancel it. " * 12
@@ -26,7 +28,7 @@ def test_the_public_endpoints_and_no_other(backstage):
     dependencies = build(backstage).get_config_file()["dependencies"]
     public = {d["api_name"] for d in dependencies if d["api_visibility"] == "public"}
     assert public == {
-        "speak", "voices", "clips", "frame", "mash", "prove",
+        "speak", "live", "voices", "clips", "frame", "mash", "prove",
         "prepare", "progress", "train", "stop", "try", "package", "forget", "compare",
     }  # fmt: skip
 
@@ -59,6 +61,20 @@ def test_first_picture_soon_then_the_video(client):
     with open(video, "rb") as file:
         assert file.read(8)[4:] == b"ftyp"
     assert info["voice"] == "de" and len(files) == 4 and info["receipt"]["passed"]
+
+
+@pytest.mark.skipif(obstacle() is not None, reason="ffmpeg is not on the PATH")
+def test_a_stream_is_a_playlist_that_grows(client, url):
+    api = client.view_api(return_format="dict")["named_endpoints"]["/live"]
+    assert [p["parameter_name"] for p in api["parameters"]] == ["text", "voice", "identity"]
+    watcher = Client(url, verbose=False, download_files=False)
+    job = watcher.submit(text="Yes, this is me.", api_name="/live")
+    playlist = next(video["url"] for video, _ in job if "url" in video)
+    assert "#EXTM3U" in (begun := httpx.get(playlist).text) and "#EXTINF:1.0" in begun
+    job.result()
+    assert (ended := httpx.get(playlist).text).startswith(begun) and "#EXT-X-ENDLIST" in ended
+    film = httpx.get(playlist.replace("playlist.m3u8", "playlist-file")).content
+    assert film[4:8] == b"ftyp"
 
 
 def test_a_mash_has_names_and_pictures(client):
@@ -131,8 +147,6 @@ def test_after_a_cancel_nothing_runs_and_nothing_is_left(client, jobs_left):
 
 
 def test_files_of_the_server_are_not_served(url):
-    import httpx
-
     for path in ("/etc/passwd", "app.py", "avatar/ui/page.py"):
         assert httpx.get(f"{url}gradio_api/file={path}").status_code in (403, 404)
     assert httpx.get(f"{url}monitoring").status_code in (403, 404)

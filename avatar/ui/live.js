@@ -1,0 +1,30 @@
+// Runs when the stage of the Live tab is loaded: who is seen on it, and what is said about it.
+const stage = element.closest('.live-stage');
+const words = {
+  listens: () => 'She listens',
+  hears: () => 'She hears you',
+  thinks: () => 'A moment …',
+  speaks: () => first ? `She speaks · first picture after ${first} s` : 'She speaks',
+  waits: () => 'The next second is being made …',
+};
+let clicked = 0, first = '';
+function show(scene) {
+  stage.dataset.scene = scene;
+  element.querySelector('.scene span').textContent = words[scene]();
+}
+stage.addEventListener('scene', ({detail}) => {
+  show(detail);
+  if (detail === 'listens')
+    return stage.querySelectorAll('.video video').forEach((video) => video.pause());
+  [clicked, first] = [performance.now(), ''];
+  if (stage.getBoundingClientRect().top < 0) stage.scrollIntoView({behavior: 'smooth'});
+});
+const on = (name, then) => stage.addEventListener(name, (event) => {
+  if (event.target.closest('.video') && stage.dataset.scene !== 'listens') then(event.target);
+}, true);  // these events do not bubble
+on('playing', () => {
+  if (!first && clicked) first = ((performance.now() - clicked) / 1000).toFixed(1);
+  show('speaks');
+});
+on('waiting', (video) => first && !video.ended && show('waits'));
+on('ended', () => show('listens'));

@@ -1,0 +1,180 @@
+"""The Live tab: she is watched while she is rendered, saying what is written or said to her."""
+
+import secrets
+import shutil
+import time
+from base64 import b64decode
+from collections.abc import Callable, Iterator
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from gradio.utils import get_upload_folder
+
+from ..speech import tts
+from . import live_parts
+from .answer import LEAD_S, Answer
+from .backstage import Backstage
+from .live_parts import LiveParts
+from .status import PRIVATE, facts, note, told
+
+LIVE: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden"}
+"""Visitors wait for a place with the scheduler, which knows how many there are."""
+
+
+def build(backstage: Backstage, tab: gr.Tab) -> None:
+    """Lay out the tab inside the Blocks that are being built, and connect its events."""
+    missing = live_parts.obstacle()
+    if missing:
+        gr.HTML(f'<p class="shut">{escape(missing)}</p>', padding=False)
+        return
+    handlers = Handlers(backstage)
+    parts = live_parts.build(backstage, [_served(handlers.hear), _served(handlers.hush)])
+    _connect(parts, handlers, tab)
+
+
+class Handlers:
+    """What happens when something is clicked; every method can be called without a page."""
+
+    def __init__(self, backstage: Backstage):
+        self.backstage = backstage
+        self._talks: dict[str, Answer] = {}
+        """What is said after whom, by a key that only they know."""
+
+    def say(
+        self, text: str, voice: str = tts.DEFAULT_VOICE, identity: str | None = None
+    ) -> Iterator[tuple[Any, str]]:
+        """Say a text live: the video comes in segments of a second, each as soon as it is made.
+
+        Args:
+            text: up to 2000 characters, in the language of the voice.
+            voice: who reads it; `/voices` lists the ids.
+            identity: who speaks.
+
+        Returns:
+            The video, as a stream: the address of an HLS playlist that grows; status as HTML.
+        """
+        with told():
+            answer = self._answer(identity)
+            try:
+                # A stream that is opened before it has anything costs the player a second.
+                yield gr.skip(), note("Finding the voice …")
+                answer.say(text, voice)
+                yield from _streamed(answer)
+            finally:
+                answer.close()
+
+    def talk(self, identity: str, begun: gr.EventData) -> Iterator[tuple[Any, str]]:
+        """Say what ``hear`` is given, with the key of this event, until ``hush``."""
+        with told():
+            answer = self._answer(identity)
+            self._talks[begun.key] = answer
+            try:
+                yield gr.skip(), note("Listening …")
+                yield from _streamed(answer)
+            finally:
+                del self._talks[begun.key]
+                answer.close()
+
+    def hear(self, heard: tuple[str, int, str]) -> bool:
+        """Go on with what somebody says.
+
+        Args:
+            heard: the key, samples a second, and 16-bit PCM (little-endian, mono) as base64.
+
+        Returns:
+            Whether anybody listens: not before ``talk`` has begun, nor after it.
+        """
+        key, rate, pcm = heard
+        answer = self._talks.get(key)
+        if answer is None:
+            return False
+        with told():
+            answer.hear(int(rate), np.frombuffer(b64decode(pcm), "<i2"))
+        return True
+
+    def hush(self, key: str) -> None:
+        """Nothing more is said by whoever talked."""
+        if answer := self._talks.get(key):
+            answer.end()
+
+    def open(self, identity: str) -> tuple[str, str]:
+        """Her listening, and how many can be answered at a time."""
+        loop = self.backstage.idle_loop(identity)
+        video = f'<video src="{loop}" autoplay loop muted playsinline></video>'
+        return video, note(_ready(self.backstage.live.limit))
+
+    def _answer(self, identity: str | None) -> Answer:
+        avatar = self.backstage.avatar(identity or "")
+        return Answer(avatar, self.backstage.live.join(identity or "", ahead_s=LEAD_S))
+
+
+def _served(handler: Callable) -> Callable:
+    """A function for a page's own script: Gradio marks it, which a method does not allow."""
+
+    def served(data: Any) -> Any:
+        return handler(data)
+
+    served.__name__ = handler.__name__
+    return served
+
+
+def _ready(limit: int) -> str:
+    visitors = "one visitor at a time" if limit == 1 else f"{limit} visitors at once"
+    return f"Write it or say it. She answers {visitors}; others wait in line."
+
+
+def _streamed(answer: Answer) -> Iterator[tuple[Any, str]]:
+    """Segments, with a word about how it goes; nothing of them is left at the end."""
+    folder = Path(get_upload_folder()) / f"avatar-{secrets.token_hex(8)}"
+    folder.mkdir(parents=True)
+    start, made = time.monotonic(), 0
+    try:
+        for part in answer.segments(folder):
+            if isinstance(part, int):
+                yield gr.skip(), note(f"All places are taken. You are number {part} in the line.")
+                start = time.monotonic()
+                continue
+            made += 1
+            yield str(part), note(f"{made} s rendered so far")
+        took = time.monotonic() - start
+        yield gr.skip(), facts({"length": f"{made} s", "made in": f"{took:.1f} s"})
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _connect(p: LiveParts, handlers: Handlers, tab: gr.Tab) -> None:
+    buttons = [p.say, p.stop]
+    busy = (gr.update(interactive=False), gr.update(interactive=True))
+    idle = busy[::-1]
+
+    def rest() -> tuple[Any, ...]:
+        return *idle, note(_ready(handlers.backstage.live.limit))
+
+    for begin, scene in ((p.say.click, "thinks"), (p.talk.start_recording, "hears")):
+        begin(lambda: busy, None, buttons, js=_scene(scene), **PRIVATE)
+    said = p.say.click(
+        handlers.say, [p.text, p.voice, p.identity], [p.video, p.status], api_name="live", **LIVE
+    )
+    talked = p.talk.start_recording(
+        handlers.talk, p.identity, [p.video, p.status], api_visibility="private", **LIVE
+    )
+    for run in (said, talked):
+        run.success(lambda: idle, None, buttons, **PRIVATE)
+        run.failure(rest, None, [*buttons, p.status], js=_scene("listens"), **PRIVATE)
+    p.stop.click(
+        rest, None, [*buttons, p.status], cancels=[said, talked], js=_scene("listens"), **PRIVATE
+    )
+    for seen in (tab.select, p.identity.change):
+        seen(
+            handlers.open, p.identity, [p.idle, p.status], api_visibility="private",
+            concurrency_limit=4, show_progress="hidden",
+        )  # fmt: skip
+
+
+def _scene(name: str) -> str:
+    """Script that tells the stage what goes on."""
+    event = f"new CustomEvent('scene', {{detail: '{name}'}})"
+    return f"(...given) => (document.querySelector('.live-stage').dispatchEvent({event}), given)"

@@ -1,0 +1,140 @@
+"""The Live tab's handlers, called as plain functions, with an engine that costs nothing."""
+
+import threading
+from base64 import b64encode
+from pathlib import Path
+from types import SimpleNamespace
+
+import gradio as gr
+import numpy as np
+import pytest
+from fake_engine import QuickEngine
+
+from avatar.avatar import Avatar
+from avatar.render.session import LiveSession
+from avatar.speech.audio import LiveSound, load_sound
+from avatar.ui import live, live_parts
+from avatar.ui.backstage import Backstage
+from avatar.ui.controls import EXAMPLES
+from avatar.ui.live import Handlers
+from avatar.ui.live_room import LiveRoom
+from avatar.ui.page import build
+from avatar.ui.workshop import Workshop
+
+
+@pytest.fixture(scope="module")
+def quick(uploads, tmp_path_factory):
+    """Whom a quick engine renders, one visitor at a time."""
+    backstage = Backstage(workshop=Workshop(tmp_path_factory.mktemp("workshop")))
+    person = Avatar(backstage.identity(), QuickEngine())
+    backstage.avatar = lambda name="": person
+    backstage.live = LiveRoom(backstage.avatar, limit=1)
+    yield backstage
+    backstage.live.close()
+    backstage.workshop.close()
+
+
+@pytest.fixture
+def handlers(quick) -> Handlers:
+    return Handlers(quick)
+
+
+def sounds(run) -> list[np.ndarray]:
+    """What is heard in each segment of a run: they are gone once the next is asked for."""
+    return [load_sound(path) for path, _ in run if isinstance(path, str)]
+
+
+def test_a_text_is_said_in_whole_seconds(handlers, jobs_left):
+    before = jobs_left()
+    heard = sounds(handlers.say("Hello, this is said as you watch."))
+    assert {len(part) for part in heard} == {16_000} and len(heard) >= 3
+    assert abs(heard[0]).max() > 0.1
+    assert abs(heard[-1][-3200:]).max() == 0  # she listens again
+    assert jobs_left() == before
+
+
+def test_status_tells_how_far_it_is_and_the_stream_opens_with_its_first_segment(handlers):
+    (first, finding), (second, made), *_, (last, facts) = handlers.say("Yes.")
+    assert first == last == gr.skip() and Path(second).suffix == ".mp4"
+    assert "voice" in finding and "1 s" in made and "made in" in facts
+
+
+@pytest.mark.parametrize(
+    ("text", "voice", "sentence"),
+    [("  ", "en-us", "no text"), ("a" * 2001, "en-us", "2001"), ("Hi.", "xx", "voice")],
+)
+def test_what_cannot_be_said_is_one_sentence_and_frees_the_place(
+    handlers, jobs_left, text, voice, sentence
+):
+    before = jobs_left()
+    with pytest.raises(gr.Error, match=sentence):
+        list(handlers.say(text, voice))
+    assert jobs_left() == before
+    assert sounds(handlers.say("Yes."))
+
+
+def test_who_comes_second_is_told_so_and_comes_next(handlers):
+    first, second = handlers.say("One, two, three, four, five."), handlers.say("Me too.")
+    while not isinstance(next(first)[0], str):
+        pass
+    next(second)
+    skipped, told = next(second)
+    assert skipped == gr.skip() and "number 1 in the line" in told
+    first.close()
+    assert len(sounds(second)) >= 1
+
+
+def test_an_answer_that_is_left_ends_its_threads(handlers, jobs_left):
+    sounds(handlers.say("Yes."))
+    before, threads = jobs_left(), threading.active_count()
+    run = handlers.say("This is a sentence. " * 60)
+    while not isinstance(next(run)[0], str):
+        pass
+    assert len(jobs_left() - before) == 1
+    run.close()
+    assert jobs_left() == before and threading.active_count() == threads
+
+
+def test_a_session_that_breaks_down_is_one_sentence(handlers, jobs_left, monkeypatch):
+    before = jobs_left()
+    monkeypatch.setattr(LiveSession, "take", lambda self, idle=True: 1 / 0)
+    with pytest.raises(gr.Error, match="broke off.*try again"):
+        list(handlers.say("Hi."))
+    monkeypatch.undo()
+    assert jobs_left() == before and sounds(handlers.say("Hi."))
+
+
+def test_a_talk_is_said_after_whom_it_comes_from(handlers):
+    said = load_sound(EXAMPLES / "hello.wav")
+    pcm = np.repeat((said * 32767).astype("<i2"), 3)  # a microphone at 48 kHz, more or less
+    key = "0" * 32
+    assert not handlers.hear((key, 48_000, ""))
+    run = handlers.talk("", SimpleNamespace(key=key))
+    next(run)
+    for start in range(0, len(pcm), 12_000):
+        piece = b64encode(pcm[start : start + 12_000].tobytes()).decode()
+        assert handlers.hear((key, 48_000, piece))
+    handlers.hush(key)
+    heard = np.concatenate(sounds(run))
+    assert not handlers.hear((key, 48_000, ""))
+    late = int(np.argmax(np.correlate(heard, said, "valid"))) if len(heard) > len(said) else 0
+    assert np.corrcoef(heard[late : late + len(said)], said)[0, 1] > 0.9
+
+
+def test_sound_that_comes_in_pieces_is_resampled_without_a_seam():
+    tone = (0.5 * np.sin(np.arange(44_100) * 0.05)).astype(np.float32)
+    whole, cut = LiveSound(44_100), LiveSound(44_100)
+    at_once = whole.push(tone)
+    pieces = np.concatenate([cut.push(part) for part in np.split(tone, [1, 500, 501, 30_000])])
+    assert len(at_once) > 15_500 and np.array_equal(pieces, at_once[: len(pieces)])
+
+
+def test_without_ffmpeg_the_tab_is_one_sentence_and_the_others_work(quick, monkeypatch):
+    monkeypatch.setattr(live_parts, "which", lambda name: None)
+    with gr.Blocks() as demo:
+        live.build(quick, None)
+    shown = [part["props"]["value"] for part in demo.get_config_file()["components"]]
+    assert len(shown) == 1 and "ffmpeg and ffprobe on its PATH" in shown[0]
+    config = build(quick).get_config_file()
+    assert "live" not in {d["api_name"] for d in config["dependencies"]}
+    assert "speak" in {d["api_name"] for d in config["dependencies"]}

@@ -1,0 +1,107 @@
+"""The Live tab as people meet it: she is watched in headless Chromium while she is rendered."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from browsing import CHROMIUM, keep
+
+from avatar.ui.controls import EXAMPLES
+from avatar.ui.live_parts import obstacle
+
+playwright = pytest.importorskip("playwright.sync_api")
+expect = playwright.expect
+
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+    pytest.mark.skipif(obstacle() is not None, reason="ffmpeg is not on the PATH"),
+]
+
+VIDEO = "document.querySelector('.live-stage .video video')"
+LONG = "She would say this sentence again and again if nobody stopped her. " * 20
+
+
+@pytest.fixture
+def open_tab(open_page) -> Callable:
+    """A function that opens the tab and waits until she listens."""
+
+    def open_tab(width: int = 1280, scheme: str = "light"):
+        page = open_page(width, scheme)
+        return listening(page)
+
+    return open_tab
+
+
+def listening(page):
+    page.get_by_role("tab", name="Live").click()
+    page.wait_for_function("document.querySelector('.live-stage .idle video')?.currentTime > 0")
+    expect(page.locator(".scene")).to_have_text("She listens")
+    return page
+
+
+def say(page, text: str) -> None:
+    page.get_by_placeholder("Write something").fill(text)
+    page.get_by_role("button", name="Say it").click()
+
+
+def plays(page, beyond_s: float = 0.2) -> None:
+    """Wait until she is seen and heard."""
+    page.wait_for_function(f"{VIDEO}?.currentTime > {beyond_s}", timeout=60_000)
+    assert page.evaluate(f"{VIDEO}.webkitAudioDecodedByteCount") > 0
+    assert page.evaluate(f"{VIDEO}.videoWidth") == 512
+
+
+def test_what_is_typed_is_seen_and_heard_to_its_end(open_tab, jobs_left):
+    page, before = open_tab(), jobs_left()
+    say(page, "Hi there, I am live.")
+    plays(page)
+    keep(page, "live-1280-light")
+    expect(page.locator(".scene")).to_contain_text("She listens", timeout=60_000)
+    expect(page.locator(".live .status")).to_contain_text("made in")
+    assert page.evaluate(f"{VIDEO}.ended") and page.evaluate(f"{VIDEO}.duration") >= 2
+    assert page.evaluate("document.documentElement.scrollWidth") == 1280
+    expect(page.get_by_role("button", name="Say it")).to_be_enabled()
+    assert jobs_left() == before
+
+
+def test_stop_stops_and_who_waits_is_next(open_tab, jobs_left):
+    page, before = open_tab(390, "dark"), jobs_left()
+    say(page, LONG)
+    plays(page)
+    keep(page, "live-390-dark")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    other = open_tab()
+    say(other, "And me?")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator(".live .status")).to_contain_text("Write it or say it.")
+    expect(page.locator(".scene")).to_have_text("She listens")
+    assert page.evaluate(f"{VIDEO}.paused")
+    plays(other)
+    expect(other.locator(".scene")).to_contain_text("She listens", timeout=60_000)
+    page.wait_for_timeout(1000)
+    assert jobs_left() == before
+
+
+@pytest.fixture
+def talker(url: str, browser) -> Iterator:
+    """A page whose microphone hears the example, again and again."""
+    listener = browser.browser_type.launch(
+        executable_path=CHROMIUM,
+        args=["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
+              f"--use-file-for-fake-audio-capture={EXAMPLES / 'hello.wav'}"],
+    )  # fmt: skip
+    page = listener.new_context(permissions=["microphone"]).new_page()
+    page.goto(url)
+    yield listening(page)
+    listener.close()
+
+
+def test_what_is_said_is_said_after_them(talker):
+    errors = []
+    talker.on("pageerror", lambda error: errors.append(error))
+    talker.get_by_role("button", name="Talk").click()
+    talker.wait_for_timeout(2000)
+    talker.get_by_role("button", name="Done").click()
+    plays(talker)
+    expect(talker.locator(".scene")).to_contain_text("She listens", timeout=60_000)
+    expect(talker.get_by_role("button", name="Talk")).to_be_visible()
+    assert not errors
