@@ -4,6 +4,8 @@ Here is half of all work, and 8 channels are too few for libraries: each layer i
 and three colours are padded to eight. These kernels, which numba compiles for the CPU at hand, keep
 a few rows in the cache instead, and multiply nothing in vain.
 
+One file, because what numba keeps of a function is made anew only when the file of it changes.
+
 A row is kept in two halves, its even pixels and its odd ones: then doubling a row, and each tap of
 a convolution, reads and writes neighbours in memory. Zeros stand on either side.
 """
