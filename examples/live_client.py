@@ -1,6 +1,7 @@
 """Keep what she says live: python examples/live_client.py "Hello." hello.mp4 [ADDRESS]."""
 
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -33,4 +34,5 @@ with open(out + ".pcm", "wb") as file:
 options = f"-v error -y -f mjpeg -r {told['fps']} -i - -f s16le -ar 16000 -ac 1 -i"
 command = [get_ffmpeg_exe(), *options.split(), out + ".pcm", "-pix_fmt", "yuv420p", out]
 subprocess.run(command, input=b"".join(pictures), check=True)
+os.remove(out + ".pcm")
 print(f"the first of {len(frames)} frames came after {times[0] - asked:.3f} s")
