@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from . import cli_batch, cli_capture, cli_compare, cli_table, cli_training
+from . import cli_batch, cli_capture, cli_compare, cli_engine, cli_table, cli_training
 from .cli_common import ProgressBars, add_identity, check_folder, verb
 from .errors import AvatarError
 from .files import replacing
@@ -57,7 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     cli_training.add_verbs(verbs)
     cli_compare.add_verbs(verbs)
     cli_table.add_verbs(verbs)
-    _add_benchmark(verbs)
+    cli_engine.add_verbs(verbs)
     return parser
 
 
@@ -239,21 +239,6 @@ def _stretch(options: argparse.Namespace) -> dict[str, Any]:
         "pulled_degrees": float(pulled.degrees.max()),
         "left_px": left,
     }
-
-
-def _add_benchmark(verbs: Any) -> None:
-    parser = verb(verbs, "benchmark", _benchmark, "Measure speed and memory on this machine.")
-    add_identity(parser, "--identity", default="mira")
-    parser.add_argument("--seconds", type=float, default=10.0, help="length of the spoken clip")
-
-
-def _benchmark(options: argparse.Namespace) -> dict[str, Any]:
-    from .benchmark import as_markdown, benchmark
-    from .identity import load_identity
-
-    result = benchmark(load_identity(options.identity, options.revision), options.seconds)
-    print(as_markdown(result))
-    return result
 
 
 def _write_json(path: Path, result: dict[str, Any]) -> None:

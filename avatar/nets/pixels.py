@@ -16,8 +16,8 @@ def signed(picture: Tensor) -> Tensor:
 
 def levels(picture: Tensor) -> Tensor:
     """(..., 3, H, W) in [-1, 1] to (..., H, W, 3) uint8, where it is."""
-    rounded = picture.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
-    return rounded.movedim(-3, -1).contiguous()
+    rounded = picture.float().add(1).mul(127.5).round().clamp(0, 255)
+    return rounded.movedim(-3, -1).to(torch.uint8).contiguous()
 
 
 def to_bytes(picture: Tensor) -> Tensor:

@@ -1,0 +1,54 @@
+"""The verbs about what renders: benchmark, export."""
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from .cli_common import add_identity, check_folder, verb
+
+
+def add_verbs(verbs: Any) -> None:
+    """Add them to the parser."""
+    _add_benchmark(verbs)
+    _add_export(verbs)
+
+
+def _add_benchmark(verbs: Any) -> None:
+    parser = verb(verbs, "benchmark", _benchmark, "Measure speed and memory on this machine.")
+    add_identity(parser, "--identity", default="mira")
+    parser.add_argument("--seconds", type=float, default=10.0, help="length of the spoken clip")
+
+
+def _benchmark(options: argparse.Namespace) -> dict[str, Any]:
+    from .benchmark import as_markdown, benchmark
+    from .identity import load_identity
+
+    result = benchmark(load_identity(options.identity, options.revision), options.seconds)
+    print(as_markdown(result))
+    return result
+
+
+def _add_export(verbs: Any) -> None:
+    parser = verb(
+        verbs, "export", _export,
+        "Write an identity's network as ONNX, float32 with a free batch size: drawing (batch, 512, "
+        "512) uint8 and window (batch, frames, features) float32 to picture (batch, 512, 512, 3) "
+        "uint8 RGB. It is run in ONNX Runtime beside PyTorch, and kept only if it draws the same. "
+        "For TensorRT: trtexec --onnx=FILE --fp16 --minShapes=... --saveEngine=...; the whole line "
+        "is printed (no TensorRT was at hand to run it).",
+    )  # fmt: skip
+    add_identity(parser, "identity")
+    parser.add_argument("--out", type=Path, required=True, help="the ONNX file to write")
+
+
+def _export(options: argparse.Namespace) -> dict[str, Any]:
+    from .identity import load_identity
+    from .render.export import export
+
+    check_folder(options.out)
+    made = export(load_identity(options.identity, options.revision), options.out)
+    print(f"{made.path}: in ONNX Runtime, {100 * made.differing:.3f} % of the values differ from "
+          f"PyTorch's, by {made.max_difference} of 255 at most")  # fmt: skip
+    print(made.trtexec)
+    return asdict(made) | {"path": str(made.path)}
