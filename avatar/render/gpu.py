@@ -29,8 +29,6 @@ WARM_UP = 3
 class GpuEngine:
     """An ``Engine`` (see ``engine.py``) for CUDA; on a CPU it runs the same network slowly."""
 
-    batch = 16
-
     def __init__(
         self,
         renderer: Renderer,
@@ -49,6 +47,7 @@ class GpuEngine:
         """
         short = str(dtype).removeprefix("torch.") + (", compiled" if compiled else "")
         self.name = f"torch ({device}, {short})"
+        self.batch = 16 if torch.device(device).type == "cuda" else 2
         halves = copy.deepcopy(nn.ModuleList([Encode(renderer), Decode(renderer)]))
         halves.eval().requires_grad_(False)
         halves.to(device=device, dtype=dtype, memory_format=torch.channels_last)
@@ -105,7 +104,7 @@ class _Runner:
     def __init__(self, function: Callable[..., Tensor], examples: list[Tensor]):
         self._function = function
         self._examples = examples  # one frame each
-        self._statics: dict[int, _Static] = {}
+        self._kept: dict[int, Fixed] = {}
 
     @torch.inference_mode()
     def __call__(self, *arrays: np.ndarray) -> np.ndarray:
@@ -116,12 +115,12 @@ class _Runner:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     @torch.inference_mode()
-    def static(self, size: int) -> "_Static":
+    def static(self, size: int) -> "Fixed":
         """The run for a batch size, captured when it is first asked for."""
-        if size not in self._statics:
+        if size not in self._kept:
             inputs = [e.expand(size, *e.shape[1:]).clone() for e in self._examples]
-            self._statics[size] = _static(self._function, inputs)
-        return self._statics[size]
+            self._kept[size] = fixed(self._function, inputs)
+        return self._kept[size]
 
     def _part(self, arrays: list[np.ndarray]) -> np.ndarray:
         count = len(arrays[0])
@@ -139,16 +138,17 @@ class _Runner:
 
 
 @dataclass(frozen=True)
-class _Static:
+class Fixed:
     """A function whose inputs, and on CUDA its output, have fixed places."""
 
     inputs: list[Tensor]
     run: Callable[[], Tensor]
 
 
-def _static(function: Callable[..., Tensor], inputs: list[Tensor]) -> _Static:
+def fixed(function: Callable[..., Tensor], inputs: list[Tensor]) -> Fixed:
+    """Ready to be run on what is in its inputs: on CUDA, captured as a graph."""
     if not inputs[0].is_cuda:
-        return _Static(inputs, lambda: function(*inputs))
+        return Fixed(inputs, lambda: function(*inputs))
     graph = torch.cuda.CUDAGraph()
     aside = torch.cuda.Stream()
     aside.wait_stream(torch.cuda.current_stream())
@@ -165,4 +165,4 @@ def _static(function: Callable[..., Tensor], inputs: list[Tensor]) -> _Static:
         graph.replay()
         return output
 
-    return _Static(inputs, replay)
+    return Fixed(inputs, replay)

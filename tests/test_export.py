@@ -6,11 +6,11 @@ import onnx
 import onnxruntime
 import pytest
 
+from avatar import export as module
 from avatar.cli import main
 from avatar.errors import RenderError
+from avatar.export import Exported, export
 from avatar.identity import load_identity
-from avatar.render import export as module
-from avatar.render.export import Exported, export
 
 
 @pytest.fixture(scope="module")

@@ -13,13 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .. import __version__
-from ..errors import RenderError
-from ..files import replacing
-from ..identity import Identity
-from ..nets.pixels import levels
-from ..nets.renderer import SIZE, Renderer
-from ..nets.split import Decode, Encode
+from . import __version__
+from .errors import RenderError
+from .files import replacing
+from .identity import Identity
+from .nets.pixels import levels
+from .nets.renderer import SIZE, Renderer
+from .nets.split import Decode, Encode
 
 OPSET = 18
 """All operators that come out are in TensorRT's list of supported ones."""
