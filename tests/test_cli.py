@@ -178,8 +178,7 @@ def test_wrong_arguments_are_2(arguments: list[str], capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize(
-    "verb", ["speak", "serve", "mash", "stretch", "train", "evaluate", "benchmark",
-             "export"]
+    "verb", ["speak", "serve", "mash", "stretch", "train", "evaluate", "benchmark", "export"]
 )
 def test_every_verb_has_help_and_json(verb: str, capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit) as end:

@@ -67,7 +67,7 @@ class GpuEngine:
         window = torch.zeros(1, config.window, config.k, device=device)
         self._encode = _Runner(encoded, [drawing])
         self._decode = _Runner(decoded, [latent, window])
-        self._lock = threading.Lock()  # static buffers have one user at a time
+        self._lock = threading.Lock()  # the buffers have one user at a time
 
     def __call__(self, drawings: np.ndarray, windows: np.ndarray) -> np.ndarray:
         """See ``Engine``."""
@@ -85,13 +85,13 @@ class GpuEngine:
 
     def on_device(self, size: int) -> Callable[[], None]:
         """The network alone, to be timed: ``size`` frames that never leave the device."""
-        statics = self._encode.static(size), self._decode.static(size)
+        halves = self._encode.ready(size), self._decode.ready(size)
 
         @torch.inference_mode()
         def work() -> None:
             with self._lock:
-                for static in statics:
-                    static.run()
+                for half in halves:
+                    half.run()
                 if torch.cuda.is_available():
                     torch.cuda.synchronize()
 
@@ -115,7 +115,7 @@ class _Runner:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     @torch.inference_mode()
-    def static(self, size: int) -> "Fixed":
+    def ready(self, size: int) -> "Fixed":
         """The run for a batch size, captured when it is first asked for."""
         if size not in self._kept:
             inputs = [e.expand(size, *e.shape[1:]).clone() for e in self._examples]
@@ -124,12 +124,12 @@ class _Runner:
 
     def _part(self, arrays: list[np.ndarray]) -> np.ndarray:
         count = len(arrays[0])
-        static = self.static(1 << (count - 1).bit_length())  # few sizes, so few graphs
-        pinned = static.inputs[0].is_cuda
-        for buffer, array in zip(static.inputs, arrays, strict=True):
+        ready = self.ready(1 << (count - 1).bit_length())  # few sizes, so few graphs
+        pinned = ready.inputs[0].is_cuda
+        for buffer, array in zip(ready.inputs, arrays, strict=True):
             given = torch.from_numpy(np.ascontiguousarray(array))
             buffer[:count].copy_(given.pin_memory() if pinned else given, non_blocking=pinned)
-        found = static.run()[:count]
+        found = ready.run()[:count]
         result = torch.empty(found.shape, dtype=found.dtype, pin_memory=pinned)
         result.copy_(found, non_blocking=pinned)
         if pinned:
