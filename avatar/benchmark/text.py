@@ -56,7 +56,7 @@ def _stages(stages: list[dict[str, Any]]) -> Iterable[str]:
 
 
 def _engines(engines: list[dict[str, Any]]) -> Iterable[str]:
-    yield "Network alone, from bytes to bytes, with transfers. PSNR: against the exact network in "
+    yield "Network alone, from bytes to bytes, with transfers. PSNR: against the exact network in"
     yield "float32, before it rounds (rounding alone gives 58.9 dB), mean and least."
     yield ""
     head = ("engine", "frames/s, batch 1", "p50, p95 ms a frame", "frames/s, best", "its batch",
@@ -72,7 +72,7 @@ def _engines(engines: list[dict[str, Any]]) -> Iterable[str]:
 
 
 def _peers(peers: list[dict[str, Any]]) -> Iterable[str]:
-    yield "Instead of ours, with random weights: networks alone, tensors ready; ours as above, in "
+    yield "Instead of ours, with random weights: networks alone, tensors ready; ours as above, in"
     yield "the same turns. Ratio: ours over theirs, each at its better batch size."
     yield ""
     head = ("network", "renders", "parameters", "runtime", "frames/s, batch 1", "larger batch",
@@ -86,9 +86,9 @@ def _peers(peers: list[dict[str, Any]]) -> Iterable[str]:
 
 
 def _gpu(gpu: dict[str, Any]) -> Iterable[str]:
-    yield f"{gpu['engine']}: a frame costs {gpu['flops_a_frame'] / 2e9:.3f} GMAC. Limits as "
-    yield f"measured here: copy {gpu['bandwidth_limit'] / 1e9:.0f} GB/s, product of matrices "
-    yield f"{gpu['compute_limit'] / 1e12:.1f} TFLOPS. Traffic is that of the layers, each map "
+    yield f"{gpu['engine']}: a frame costs {gpu['flops_a_frame'] / 2e9:.3f} GMAC. Limits as"
+    yield f"measured here: copy {gpu['bandwidth_limit'] / 1e9:.0f} GB/s, product of matrices"
+    yield f"{gpu['compute_limit'] / 1e12:.1f} TFLOPS. Traffic is that of the layers, each map"
     yield "read and written once, twice read by a norm."
     yield ""
     head = ("batch", "frames/s with transfers", "on the device", "share of bandwidth",
