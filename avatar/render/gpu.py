@@ -42,8 +42,8 @@ class GpuEngine:
             renderer: stays where it is.
             device: where it runs.
             dtype: of weights and maps.
-            compiled: let ``torch.compile`` fuse norms and activations first. It needs Triton and
-                takes about a minute; what it gains is for ``avatar benchmark`` to tell.
+            compiled: let ``torch.compile`` fuse norms and activations first. It needs Triton; what
+                it gains is for ``avatar benchmark`` to tell.
         """
         short = str(dtype).removeprefix("torch.") + (", compiled" if compiled else "")
         self.name = f"torch ({device}, {short})"
