@@ -7,7 +7,7 @@ from typing import Any
 
 from .cli_common import add_identity, add_progress, check_folder, progress_of, verb
 
-PARTS = ("video", "stages", "engines", "peers", "gpu")
+PARTS = ("video", "stages", "live", "engines", "peers", "gpu")
 """Of a benchmark; named here, too, since the command line must be there at once."""
 
 
@@ -20,9 +20,9 @@ def add_verbs(verbs: Any) -> None:
 def _add_benchmark(verbs: Any) -> None:
     parser = verb(
         verbs, "benchmark", _benchmark,
-        "Measure this machine: sound to MP4, each stage of it, engines side by side with what they "
-        "lose, other networks, and how near a GPU comes to its limits. Markdown comes out; some "
-        "minutes on two cores.",
+        "Measure this machine: sound to MP4, each stage of it, live sessions, engines side by side "
+        "with what they lose, other networks, and how near a GPU comes to its limits. Markdown "
+        "comes out; some minutes on two cores.",
     )  # fmt: skip
     add_identity(parser, "--identity", default="mira")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of the spoken clip")

@@ -22,7 +22,7 @@ from .nets.renderer import SIZE, Renderer
 from .nets.split import Decode, Encode
 
 OPSET = 18
-"""All operators that come out are in TensorRT's list of supported ones."""
+"""The operators that come out are common ones; whether TensorRT takes all was not tried."""
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
 BATCHES = (1, 3)
 """Frames of the two calls that are compared."""

@@ -8,6 +8,7 @@ from ..hub import Progress
 from ..identity import Identity
 from .engines import time_engines
 from .gpu import time_gpu
+from .live import time_live
 from .machine import machine
 from .peers import compare_peers
 from .stand import Stand
@@ -16,6 +17,7 @@ from .video import time_stages, time_video
 PARTS: dict[str, Callable[[Stand], Any]] = {
     "video": time_video,  # first: the peak of memory is to be the product's own
     "stages": time_stages,
+    "live": time_live,
     "engines": time_engines,
     "peers": compare_peers,
     "gpu": time_gpu,

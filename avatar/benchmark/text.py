@@ -55,6 +55,23 @@ def _stages(stages: list[dict[str, Any]]) -> Iterable[str]:
     return _table(head, [*rows, total])
 
 
+def _live(live: dict[str, Any]) -> Iterable[str]:
+    rows = [
+        ("sessions held at real time", str(live["sessions"]),
+         "all speak without a pause, JPEGs for /live included; 95 frames of 100 are in time"),
+        ("first frame of a typed text after", f"{1000 * live['first_frame_s']:.0f} ms",
+         "warm, over loopback, from text sent to first frame of speech received"),
+    ]  # fmt: skip
+    if live["sessions"]:
+        late = (f"{1000 * live[key]:.0f}" for key in ("late_p50_s", "late_p95_s"))
+        rows.append(("lateness then, p50 and p95", f"{' and '.join(late)} ms",
+                     "below zero: ahead of its time"))  # fmt: skip
+        memory = live["memory_mb"]
+        rows.append(("memory a session", "not told by this system" if memory is None
+                     else f"{memory:.1f} MB", "what it adds to this process"))  # fmt: skip
+    yield from _table(("live", "", "included"), rows)
+
+
 def _engines(engines: list[dict[str, Any]]) -> Iterable[str]:
     yield "Network alone, from bytes to bytes, with transfers. PSNR: against the exact network in"
     yield "float32, before it rounds (rounding alone gives 58.9 dB), mean and least."
@@ -101,7 +118,8 @@ def _gpu(gpu: dict[str, Any]) -> Iterable[str]:
 
 
 _TABLES: dict[str, Callable[[Any], Iterable[str]]] = {
-    "video": _video, "stages": _stages, "engines": _engines, "peers": _peers, "gpu": _gpu,
+    "video": _video, "stages": _stages, "live": _live, "engines": _engines, "peers": _peers,
+    "gpu": _gpu,
 }  # fmt: skip
 """How each part of ``run.PARTS`` is shown."""
 

@@ -1,17 +1,13 @@
 """How many people this machine talks to at once, how evenly, and how soon.
 
-    python -m avatar.benchmark_live mira
-
 All of it is measured in one process with the JPEGs that ``/live`` sends, while everybody speaks
 without a pause, which is the most that can be asked for.
 """
 
 import asyncio
 import json
-import logging
 import os
 import socket
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -22,32 +18,26 @@ from typing import Any
 
 import numpy as np
 
-from .avatar import Avatar
-from .render.scheduler import Scheduler, Seat
-from .render.session import LiveSession
-from .ui.live_messages import HEADER, encoded_frame
-from .ui.live_room import LiveRoom
-from .ui.socket import live_route
+from ..avatar import Avatar
+from ..render.scheduler import Scheduler, Seat
+from ..render.session import LiveSession
+from ..ui.live_messages import HEADER, encoded_frame
+from ..ui.live_room import LiveRoom
+from ..ui.socket import live_route
+from .stand import TEXT, Stand
 
-TEXT = (
-    "The sun had just come up when Mary opened the window. People moved about below, "
-    "buying bread, fish and apples, while a small brown dog kept watch over the whole affair. "
-)
-"""What everybody says."""
 SETTLED = 10
 """Frames at the start that do not count."""
+TRIAL_S = 5.0
+"""Seconds of each trial."""
 MOST = 256
 """No more sessions are tried."""
 ASKED = 5
 """How often the first frame is waited for; the median counts."""
 
 
-def benchmark_live(avatar: Avatar, seconds: float = 5.0) -> dict[str, Any]:
-    """Measure live sessions.
-
-    Args:
-        avatar: who is shown, and by which engine.
-        seconds: length of each trial.
+def time_live(stand: Stand) -> dict[str, Any]:
+    """Measure live sessions, each of which speaks ``TRIAL_S`` seconds at a time.
 
     Returns:
         Plain values for JSON: ``sessions``, the most at which 95 frames of 100 come no later than
@@ -55,10 +45,11 @@ def benchmark_live(avatar: Avatar, seconds: float = 5.0) -> dict[str, Any]:
         where frames are ahead; ``memory_mb``, what a session adds to the process;
         ``first_frame_s``, from a text sent over loopback to the first frame of speech.
     """
+    avatar = stand.avatar
     first_frame_s = _first_frame_s(avatar)  # and all is warm then
     held, most, found = 0, MOST + 1, {}
     while (count := min(2 * held or 1, (held + most) // 2)) > held:
-        late, memory = _trial(avatar, count, seconds)
+        late, memory = _trial(avatar, count, TRIAL_S)
         if np.percentile(late, 95) > 1 / avatar.identity.config.fps:
             most = count
         else:
@@ -152,8 +143,3 @@ def _resident() -> float | None:
     except OSError:
         return None
 
-
-if __name__ == "__main__":
-    logging.basicConfig(level=logging.WARNING)
-    person = Avatar.load(sys.argv[1] if len(sys.argv) > 1 else "mira")
-    print(json.dumps(benchmark_live(person), indent=2))
