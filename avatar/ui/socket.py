@@ -20,7 +20,8 @@ Frames come in real time for as long as the socket is open, those of speech up t
 frame i is due i / fps seconds after frame 0. A frame without a JPEG could not be rendered: go on
 showing the one before. What cannot be said is answered with an error, and all goes on; what is no
 message of the above ends the connection. Sound that is sent ahead is taken ten seconds before it is
-shown, and only then is read on.
+shown, and only then is read on; an interruption behind more than eight messages of it waits, too:
+send no further ahead what you may want to interrupt.
 """
 
 import asyncio
