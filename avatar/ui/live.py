@@ -120,15 +120,17 @@ def _ready(limit: int) -> str:
 
 def _streamed(answer: Answer) -> Iterator[tuple[Any, str]]:
     """Segments as Gradio keeps them for its players, with a word about how it goes."""
-    start, made = time.monotonic(), 0.0
+    start, made, held = time.monotonic(), 0.0, []
     for part in answer.segments():
         if isinstance(part, int):
             yield gr.skip(), note(f"All places are taken. You are number {part} in the line.")
             start = time.monotonic()
             continue
         made += part.seconds
-        chunk = MediaStreamChunk(data=part.data, duration=part.seconds, extension=".ts")
-        yield chunk, note(f"{made:.0f} s rendered so far")
+        held.append(MediaStreamChunk(data=part.data, duration=part.seconds, extension=".ts"))
+        if made > part.seconds:  # a player that has but the first waits for the second
+            while held:
+                yield held.pop(0), note(f"{made:.0f} s rendered so far")
     took = time.monotonic() - start
     yield gr.skip(), facts({"length": f"{made:.1f} s", "made in": f"{took:.1f} s"})
 
