@@ -1,12 +1,13 @@
 """The command line: ``python -m avatar VERB``.
 
 Exit codes: 0 done, 1 a problem told in one sentence (in a batch, one for each job that failed),
-2 wrong arguments, 130 interrupted.
+2 wrong arguments, 130 interrupted, 143 ended by SIGTERM.
 """
 
 import argparse
 import json
 import logging
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -38,9 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         told = f"{error.strerror}: {error.filename}" if error.filename else error
         print(f"avatar: {told}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:  # a plain one is Ctrl-C's
         print("avatar: interrupted", file=sys.stderr)
-        return 130
+        return 128 + (interrupt.args[0] if interrupt.args else signal.SIGINT)
     return 1 if result.get("failed") else 0
 
 

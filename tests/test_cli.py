@@ -1,10 +1,14 @@
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 from fake_capture import make_capture
 from fake_engine import QuickEngine
@@ -13,9 +17,12 @@ from masher import make_masher
 from avatar import Avatar
 from avatar.cli import main
 from avatar.identity import load_identity
+from avatar.render import video
 from avatar.render.receipt import Receipt
 from avatar.speech.audio import save_wav
 from avatar.speech.visemes import VisemeTrack
+
+TESTS = Path(__file__).resolve().parent
 
 
 @pytest.fixture
@@ -44,6 +51,52 @@ def test_speak_writes_the_video_the_visemes_and_the_facts(
     assert (result["identity"], result["visemes_from"]) == ("mira", "tts")
     assert result["receipt"] == json.loads((tmp_path / "v.receipt.json").read_text())
     assert Receipt.load(tmp_path / "v.receipt.json").line in capsys.readouterr().out
+
+
+QUICK = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background ignore it
+from fake_engine import QuickEngine
+from avatar import Avatar
+from avatar.identity import load_identity
+mira = Avatar(load_identity("mira"), QuickEngine())
+Avatar.load = lambda *args, **options: mira
+runpy.run_module("avatar", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_who_is_told_to_end_leaves_nothing(tmp_path: Path, number: int, code: int) -> None:
+    out, scratch = tmp_path / "out", tmp_path / "scratch"
+    out.mkdir()
+    scratch.mkdir()
+    paths = os.pathsep.join(map(str, (TESTS, TESTS.parent)))
+    arguments = ["speak", "--text", "And so on, and so on. " * 80, "--out", str(out / "v.mp4")]
+    speaking = subprocess.Popen(
+        [sys.executable, "-c", QUICK, *arguments], stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "TMPDIR": str(scratch), "PYTHONPATH": paths},
+    )  # fmt: skip
+    while not list(out.iterdir()):
+        assert speaking.poll() is None, speaking.stderr.read()
+        time.sleep(0.01)
+    encoders = psutil.Process(speaking.pid).children(recursive=True)
+    assert encoders and list(scratch.glob("avatar-*"))
+    speaking.send_signal(number)
+    assert speaking.communicate()[1] == "avatar: interrupted\n" and speaking.returncode == code
+    assert not list(out.iterdir()) and not list(scratch.glob("avatar-*"))
+    assert not any(encoder.is_running() for encoder in encoders)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+def test_a_full_disk_is_one_sentence(
+    quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    output, full = video._output, Path("/dev/full")
+    monkeypatch.setattr(video, "_output", lambda _, *more: ["-y", *output(full, *more)])
+    assert main(["speak", "--text", "Yes.", "--out", str(tmp_path / "v.mp4")]) == 1
+    told = capsys.readouterr().err
+    assert told == "avatar: The video could not be written because the disk is full.\n"
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_text_is_never_taken_for_a_file(quick: None, tmp_path: Path) -> None:

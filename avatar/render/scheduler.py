@@ -6,7 +6,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 
@@ -205,8 +204,11 @@ class Scheduler:
                 shots = self._collected()
                 if not shots:
                     self._wake.wait(TICK_S if self._seated else None)
-            for engine, group in groupby(shots, key=lambda entry: entry[0].engine):
-                self._render(engine, [*group])
+            by_engine: dict[Engine, list[tuple[Seat, Shot, float]]] = {}
+            for entry in shots:
+                by_engine.setdefault(entry[0].engine, []).append(entry)
+            for engine, group in by_engine.items():
+                self._render(engine, group)
 
     def _collected(self) -> list[tuple[Seat, Shot, float]]:
         """What is due now: a frame of each in turn, until a batch is full or nothing is due."""
@@ -250,8 +252,11 @@ def sessions_held(engine: Engine, identity: Identity, batches: int = 8) -> int:
 
     The fastest of some batches counts: this machine may be busy with other things just now.
     """
-    session = LiveSession(identity)
-    shots = [(identity, session.take()) for _ in range(engine.batch)]
+    clip, config = identity.clip(), identity.config
+    window = np.zeros((config.network.window, config.network.k), np.float32)
+    silence = np.empty(0, np.float32)
+    frames = enumerate(clip.frame_indices(engine.batch))
+    shots = [(identity, Shot(i, clip, frame, window, silence, False)) for i, frame in frames]
 
     def took() -> float:
         start = time.perf_counter()
@@ -260,4 +265,4 @@ def sessions_held(engine: Engine, identity: Identity, batches: int = 8) -> int:
 
     took()  # clips are encoded once; what counts is what they take ever after
     rate = engine.batch / min(took() for _ in range(batches))
-    return max(1, int(SHARE * rate / float(session.fps)))
+    return max(1, int(SHARE * rate / float(config.fps)))

@@ -116,12 +116,13 @@ class LiveSession:
             TextError: if there is nothing to say, or too much.
             VoiceError: if the voice is unknown, or rate or pitch are out of range.
         """
+        since = self._interrupted
         with self._feeding:
             sentences = tts.speak(text, voice, rate, pitch, MAX_CHARS)
             if self.waiting_s > MAX_WAITING_S:
                 raise TextError("Too much waits to be said: let some of it be said first.")
             self.end()
-            since = self._begin()
+            self._begin(since)
             try:
                 for sentence in sentences:
                     rows = viseme_track(sentence.phones, sentence.sound, self.fps).values
@@ -141,7 +142,7 @@ class LiveSession:
             SoundError: if it is something else, or if too much sound waits to be shown; it is
                 left out then, and the utterance can go on.
         """
-        sound = _checked(sound)
+        sound, since = _checked(sound), self._interrupted
         with self._feeding:
             if self.waiting_s > MAX_WAITING_S:
                 raise SoundError("Too much sound waits to be shown: send no more than is heard.")
@@ -150,7 +151,8 @@ class LiveSession:
             if self._open is None:
                 if self._hearing:  # what was interrupted
                     self._recogniser.reset()
-                self._heard_since, self._hearing = self._begin(), True
+                self._heard_since, self._hearing = since, True
+                self._begin(since)
             for start in range(0, len(sound), SAMPLE_RATE):  # the first second need not wait
                 part = sound[start : start + SAMPLE_RATE]
                 if not self._feed(self._heard_since, self._recogniser.push(part), part):
@@ -246,12 +248,12 @@ class LiveSession:
         """How much sound belongs to the next frames."""
         return frame_start(self._shown + frames, self.fps) - frame_start(self._shown, self.fps)
 
-    def _begin(self) -> int:
-        """Begin a turn; what it is fed with names the interruptions before it."""
+    def _begin(self, since: int) -> None:
+        """Begin a turn, if there were no more interruptions since it was asked for."""
         with self._lock:
-            self._open = Turn()
-            self._turns.append(self._open)
-            return self._interrupted
+            if since == self._interrupted:
+                self._open = Turn()
+                self._turns.append(self._open)
 
     def _feed(self, since: int, rows: np.ndarray, sound: np.ndarray) -> bool:
         """Go on with the turn; false if it was interrupted."""

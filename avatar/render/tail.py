@@ -10,6 +10,7 @@ A row is kept in two halves, its even pixels and its odd ones: then doubling a r
 a convolution, reads and writes neighbours in memory. Zeros stand on either side.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numba
@@ -70,7 +71,16 @@ class TailWeights(NamedTuple):
 
 
 # Sums may be fused with products, but never reordered: the same bits for the same frame.
-_compiled = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "nnan"})
+_OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "nnan"}}
+
+
+def _compiled(function: Callable) -> Callable:
+    try:
+        return numba.njit(cache=True, **_OPTIONS)(function)
+    except RuntimeError:  # neither this folder nor a home can be written to: compile every time
+        return numba.njit(**_OPTIONS)(function)
+
+
 Layers = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 """The five fields of a decoder."""
 

@@ -13,12 +13,15 @@ from ..render.segments import Moment, Segment, segment_frames, segments
 from ..render.session import LISTENING
 from ..render.shot import Shot, rendered
 from ..speech.audio import LiveSound
+from ..timing import SAMPLE_RATE
 
 LEAD_S = 3.0
 """How far ahead of its visitor an answer is made: enough for a player, and others want to be
 answered too."""
 MAX_TALK_S = 300
 """The longest sound that is said after somebody at once."""
+GONE_S = 10
+"""Seconds without a piece of sound, be it of silence, after which nobody is at the microphone."""
 POLL_S = 0.02
 """Seconds between two looks at what another thread does."""
 PLACE_S = 0.5
@@ -40,7 +43,8 @@ class Answer:
         """
         self._avatar, self._seat, self._session = avatar, seat, seat.session
         self._microphone: LiveSound | None = None
-        self._heard_s = 0.0
+        self._heard_s, self._heard_at = 0.0, time.monotonic()
+        self._hearing = threading.RLock()
         self._over = threading.Event()
         self._reading: threading.Thread | None = None
         self._error: AvatarError | None = None
@@ -64,18 +68,22 @@ class Answer:
         Raises:
             SoundError: if that cannot be used; it is left out.
         """
-        if self._over.is_set():
-            return
-        self._microphone = self._microphone or LiveSound(rate)
-        self._session.push(self._microphone.push(samples))
-        self._heard_s += len(samples) / rate
-        if self._heard_s > MAX_TALK_S:
-            self.end()
+        with self._hearing:
+            if self._over.is_set():
+                return
+            self._heard_at = time.monotonic()
+            self._microphone = self._microphone or LiveSound(rate)
+            sound = self._microphone.push(samples)
+            self._session.push(sound)
+            self._heard_s += len(sound) / SAMPLE_RATE
+            if self._heard_s > MAX_TALK_S:
+                self.end()
 
     def end(self) -> None:
         """Nothing more is said."""
-        self._session.end()
-        self._over.set()
+        with self._hearing:
+            self._session.end()
+            self._over.set()
 
     def close(self) -> None:
         """Stop whatever goes on, and give the place to the next."""
@@ -117,19 +125,22 @@ class Answer:
         for frame in self._seat:
             number += 1
             yield frame
-            if self._over.is_set() and not self._session.waiting_s:
-                break
+            if self._over.is_set():
+                if not self._session.waiting_s:
+                    break
+            elif self._reading is None and time.monotonic() > self._heard_at + GONE_S:
+                self.end()
         if self._seat.closed:
             raise RenderError("This answer broke off, for no fault of yours; please try again.")
         # The scheduler renders listening when it is due, too late for who watches a little behind.
+        self._seat.close()
         after = self._session.take()
-        while frame.shot.index < after.index - 1 and not self._seat.closed:
+        while frame.shot.index < after.index - 1:  # what was begun is rendered even now
             if (under_way := self._seat.get()) is None:
                 time.sleep(POLL_S)
             else:
                 number, frame = number + 1, under_way
                 yield frame
-        self._seat.close()
         yield from self._rest(after, number)
 
     def _rest(self, shot: Shot, number: int) -> Iterator[Frame]:

@@ -61,13 +61,14 @@ class Handlers:
     def talk(self, identity: str, begun: gr.EventData) -> Iterator[tuple[Any, str]]:
         """Say what ``hear`` is given, with the key of this event, until ``hush``."""
         with told():
+            key = str(begun.key)  # where it is missing, no place is taken
             answer = self._answer(identity)
-            self._talks[begun.key] = answer
+            self._talks[key] = answer
             try:
                 yield gr.skip(), note("Listening …")
                 yield from _streamed(answer)
             finally:
-                del self._talks[begun.key]
+                self._talks.pop(key, None)
                 answer.close()
 
     def hear(self, heard: tuple[str, int, str]) -> bool:
@@ -79,17 +80,17 @@ class Handlers:
         Returns:
             Whether anybody listens: not before ``talk`` has begun, nor after it.
         """
-        key, rate, pcm = heard
-        answer = self._talks.get(key)
-        if answer is None:
-            return False
         with told():
+            key, rate, pcm = heard
+            answer = self._talks.get(str(key))
+            if answer is None:
+                return False
             answer.hear(int(rate), np.frombuffer(b64decode(pcm), "<i2"))
         return True
 
     def hush(self, key: str) -> None:
         """Nothing more is said by whoever talked."""
-        if answer := self._talks.get(key):
+        if answer := self._talks.get(str(key)):
             answer.end()
 
     def open(self, identity: str) -> tuple[str, str]:

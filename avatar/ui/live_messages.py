@@ -43,7 +43,7 @@ def parsed(data: str | bytes) -> dict[str, Any] | bytes:
     if isinstance(data, bytes):
         return data
     try:
-        message = json.loads(data)
+        message = json.loads(data, parse_int=float)  # which has no number too large for it
     except (ValueError, RecursionError):
         message = None
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):

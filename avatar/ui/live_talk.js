@@ -31,15 +31,18 @@ async function talk() {
   };
   trigger('start_recording', {key});
   let refused = 0;
-  do {
-    await new Promise((then) => setTimeout(then, PIECE_S * 1000));
-    const pieces = waiting.splice(0);
-    if (!pieces.length) continue;
-    if (await server.hear(key, context.sampleRate, base64(pieces))) refused = 0;
-    else if (++refused > 40) break;
-    else waiting.unshift(...pieces);  // she does not listen yet
-  } while (talking || waiting.length && refused);
-  await server.hush(key);
+  try {
+    do {
+      await new Promise((then) => setTimeout(then, PIECE_S * 1000));
+      const pieces = waiting.splice(0);
+      if (!pieces.length) continue;
+      if (await server.hear(key, context.sampleRate, base64(pieces))) refused = 0;
+      else if (++refused > 40) break;
+      else waiting.unshift(...pieces);  // she does not listen yet
+    } while (talking || waiting.length && refused);
+  } finally {
+    await server.hush(key);
+  }
 }
 button.addEventListener('click', async () => {
   if (busy) return stop?.();

@@ -19,7 +19,7 @@ from gradio.utils import get_upload_folder  # noqa: E402
 
 from .. import __version__  # noqa: E402
 from ..identity import Identity  # noqa: E402
-from . import blind, compare, live, mash, speak, studio  # noqa: E402
+from . import blind, compare, live, mash, speak, studio, uploads  # noqa: E402
 from .backstage import Backstage  # noqa: E402
 from .compare_request import MAX_MINUTES  # noqa: E402
 from .controls import EXAMPLES  # noqa: E402
@@ -52,6 +52,7 @@ def build(backstage: Backstage | None = None, ballots: blind.Stage | None = None
         backstage: who can be rendered; by default all identities that are found here.
         ballots: videos that people vote on at ``/blind``, if any.
     """
+    uploads.install()
     backstage = backstage or Backstage()
     with gr.Blocks(
         title="Avatar", analytics_enabled=False, delete_cache=(600, KEPT_S)

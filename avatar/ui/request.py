@@ -37,6 +37,8 @@ class Request:
     """"follow": the head moves as in it; "dub": it is the film that says it."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.voice, str):
+            raise VoiceError(f"A voice is a name, not {str(self.voice)[:80]}.")
         if self.audio and self.text.strip():
             raise AvatarError("There is a recording and a text: leave one of them out.")
         if not self.audio and not self.text.strip():

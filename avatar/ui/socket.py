@@ -20,7 +20,8 @@ Frames come in real time for as long as the socket is open, those of speech up t
 frame i is due i / fps seconds after frame 0. A frame without a JPEG could not be rendered: go on
 showing the one before. What cannot be said is answered with an error, and all goes on; what is no
 message of the above ends the connection. Sound that is sent ahead is taken ten seconds before it is
-shown, and only then is read on.
+shown, and only then is read on; an interruption behind more than eight messages of it waits, too:
+send no further ahead what you may want to interrupt.
 """
 
 import asyncio
@@ -168,11 +169,15 @@ class Connection:
             while seat.session.waiting_s > AHEAD_S:
                 await asyncio.sleep(POLL_S)
             try:
-                if since == self._interruptions:
-                    await asyncio.to_thread(job)
+                await asyncio.to_thread(self._do, since, job)
             except AvatarError as error:
                 await self._tell({"type": "error", "message": str(error)})
             self._unfinished -= 1
+
+    def _do(self, since: int, job: Callable[[], None]) -> None:
+        """Do a job in a thread, which may come late, if it was not interrupted meanwhile."""
+        if since == self._interruptions:
+            job()
 
     async def _send(self, seat: Seat) -> None:
         """Send frames, and the place when it changes, until the seat is closed."""
@@ -227,9 +232,14 @@ def _say(message: dict[str, Any], seat: Seat) -> None:
 
 def _foreign(socket: WebSocket) -> bool:
     """Whether a page of another site asks for what runs on the visitor's own machine."""
-    origin = urlsplit(socket.headers.get("origin", "")).hostname
     local = {"localhost", "127.0.0.1", "::1"}
-    return origin is not None and socket.url.hostname in local and origin not in local
+    origin = socket.headers.get("origin")
+    if origin is None or socket.url.hostname not in local:
+        return False
+    try:
+        return urlsplit(origin).hostname not in local  # of "null", a page in a sandbox, it is None
+    except ValueError:
+        return True
 
 
 async def _try(sending: Any) -> None:

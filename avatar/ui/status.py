@@ -1,5 +1,6 @@
 """What every tab shares: how a job is run, and what is said about it while and after it runs."""
 
+import errno
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,9 @@ LOOK: dict[str, Any] = {
     "concurrency_id": "look", "concurrency_limit": 1, "trigger_mode": "always_last"
 }  # fmt: skip
 """Handlers that follow a slider: only where it is now matters."""
+
+SORRY = "Sorry, something went wrong here, not with what you sent; please try again."
+FULL = "Sorry, the disk of this server is full; please try again later."
 
 
 def note(text: str) -> str:
@@ -89,5 +93,6 @@ def told() -> Iterator[None]:
         raise gr.Error(escape(str(error), quote=False), print_exception=False) from error
     except Exception as error:
         log.exception("a job failed")
-        sorry = "Sorry, something went wrong here, not with what you sent; please try again."
+        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+        sorry = FULL if full else SORRY
         raise gr.Error(sorry, print_exception=False) from error

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numba.core import caching
 
 from avatar.errors import RenderError
 from avatar.identity import Identity, load_identity
@@ -136,3 +137,17 @@ def test_a_cache_that_cannot_be_written_does_no_harm(
 def test_an_unknown_engine_is_named(mira: Identity) -> None:
     with pytest.raises(RenderError, match="auto, torch, openvino"):
         make_engine(mira, "tensorrt")
+
+
+def test_where_no_cache_can_be_kept_the_tail_is_compiled_all_the_same(
+    monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container whose user has no home and may not write to the code."""
+
+    def read_only(self: object) -> None:
+        raise OSError("read-only file system")
+
+    for place in ("UserProvided", "InTree", "UserWide"):
+        locator = getattr(caching, f"{place}CacheLocator")
+        monkeypatch.setattr(locator, "ensure_cache_path", read_only)
+    assert tail._compiled(lambda x: x + 1)(1) == 2

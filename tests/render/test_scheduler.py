@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -15,6 +16,7 @@ from avatar.identity import Identity, load_identity
 from avatar.render.pace import LATE_S, Pace
 from avatar.render.scheduler import ROOM, Frame, Scheduler, Seat, sessions_held
 from avatar.render.session import LiveSession
+from avatar.speech.features import Wav2Vec2
 
 PATIENCE_S = 20
 
@@ -118,6 +120,24 @@ def test_ten_sessions_are_rendered_in_turn_when_there_is_not_time_for_all(
 
     wait_for(lambda: shown() >= 10)
     assert max(counts) - min(counts) <= 2
+
+
+def test_sessions_of_one_engine_share_batches_though_others_sit_between(
+    scheduler: Scheduler, new: Callable[[], LiveSession]
+) -> None:
+    class Counting(SlowEngine):
+        def __init__(self) -> None:
+            self.batches: list[int] = []
+
+        def decode(self, latents: np.ndarray, windows: np.ndarray) -> np.ndarray:
+            self.batches.append(len(windows))
+            return super().decode(latents, windows)
+
+    engines = Counting(), Counting()
+    seats = [scheduler.join(new(), engines[i % 2]) for i in range(10)]
+    wait_for(lambda: all(seat.get() for seat in seats))
+    wait_for(lambda: all(len(engine.batches) >= 10 for engine in engines))
+    assert all(np.mean(engine.batches) > 1.4 for engine in engines)
 
 
 def test_who_comes_too_late_waits_in_order_or_is_refused(
@@ -255,3 +275,9 @@ def test_the_limit_is_at_least_one(mira: Identity) -> None:
 
     held = sessions_held(Snail(), mira, batches=4)
     assert held == 1 and sessions_held(QuickEngine(), mira) > 3
+
+
+def test_the_limit_is_measured_with_whoever_comes_first(mira: Identity) -> None:
+    """Though that one cannot speak live, others may."""
+    deaf = replace(mira, config=replace(mira.config, features=Wav2Vec2()))
+    assert sessions_held(QuickEngine(), deaf) > 3

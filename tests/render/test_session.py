@@ -223,6 +223,30 @@ def test_an_interrupted_voice_stops_making_sentences(
     assert len(said) == 1 and not speaking(session)
 
 
+def test_what_is_interrupted_before_it_begins_is_forgotten(
+    mira: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the voice is still looked for, or the recogniser loaded."""
+
+    def recogniser(fps: Fraction) -> LoudnessRecogniser:
+        session.interrupt()
+        return LoudnessRecogniser(fps)
+
+    def speak(*args: object) -> Iterator[tts.Utterance]:
+        session.interrupt()
+        return real(*args)
+
+    session, real = LiveSession(mira, recogniser=recogniser), tts.speak
+    monkeypatch.setattr(tts, "speak", speak)
+    session.say(SENTENCE)
+    session.push(noise(1))
+    assert not speaking(session) and session.waiting_s == 0
+    sound = noise(1, seed=1)
+    session.push(sound)
+    session.end()
+    np.testing.assert_array_equal(sound_of(speaking(session)), sound)
+
+
 def test_sound_that_stays_away_is_waited_for(session: LiveSession) -> None:
     """The mouth closes, she listens, and nothing of the utterance is lost when it goes on."""
     sound = noise(2)

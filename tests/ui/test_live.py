@@ -1,7 +1,10 @@
 """The Live tab's handlers, called as plain functions, with an engine that costs nothing."""
 
 import threading
+import time
 from base64 import b64encode
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,8 +14,10 @@ import pytest
 from fake_engine import QuickEngine
 
 from avatar.avatar import Avatar
+from avatar.render.scheduler import Scheduler
 from avatar.render.session import LiveSession
 from avatar.speech.audio import LiveSound, load_sound
+from avatar.ui import answer
 from avatar.ui.backstage import Backstage
 from avatar.ui.controls import EXAMPLES
 from avatar.ui.live import Handlers
@@ -127,6 +132,51 @@ def test_a_talk_is_said_after_whom_it_comes_from(handlers, tmp_path):
     assert not handlers.hear((key, 48_000, ""))
     late = int(np.argmax(np.correlate(after, said, "valid"))) if len(after) > len(said) else 0
     assert np.corrcoef(after[late : late + len(said)], said)[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("event", [{}, {"key": ["odd"]}])
+def test_an_event_that_no_page_sends_takes_no_place(handlers, event):
+    run = handlers.talk("", SimpleNamespace(**event))
+    with suppress(gr.Error):
+        next(run)
+    run.close()
+    assert not handlers.backstage.live._open()._seated
+
+
+def test_two_talks_of_one_key_free_both_places(handlers):
+    runs = [handlers.talk("", SimpleNamespace(key="the same")) for _ in range(2)]
+    for run in runs:
+        next(run)
+    for run in runs:
+        run.close()
+    assert not handlers.backstage.live._open()._seated
+
+
+def test_a_talk_ends_when_its_microphone_falls_silent_for_good(handlers, monkeypatch):
+    monkeypatch.setattr(answer, "GONE_S", 0.5)
+    run = handlers.talk("", SimpleNamespace(key="gone"))
+    assert sounds(islice(run, 8))
+    assert next(run, None) is None
+
+
+def test_no_frame_is_missing_where_a_late_answer_ends(quick):
+    class Slow(QuickEngine):
+        batch = 1
+
+        def __call__(self, drawings: np.ndarray, windows: np.ndarray) -> np.ndarray:
+            time.sleep(0.06)
+            return super().__call__(drawings, windows)
+
+    avatar, scheduler = Avatar(quick.identity(), Slow()), Scheduler(1)
+    seat = scheduler.join(LiveSession(avatar.identity), avatar.engine, ahead_s=answer.LEAD_S)
+    late = answer.Answer(avatar, seat)
+    try:
+        late.say("Yes.", "en-us")
+        indices = [frame.shot.index for frame in late._frames()]
+    finally:
+        late.close()
+        scheduler.close()
+    assert indices == [*range(len(indices))]
 
 
 def test_sound_that_comes_in_pieces_is_resampled_without_a_seam():

@@ -154,6 +154,7 @@ def test_an_interruption_is_heard_at_once_though_much_waits(client: ClientConnec
         ('{"type": "say", "text": "Hi.", "voice": "klingon"}', "no voice"),
         ('{"type": "say", "text": "Hi.", "voice": "some/repo"}', "no voice"),
         ('{"type": "say", "text": "Hi.", "rate": 1e99}', "rate must be"),
+        ('{"type": "say", "text": "Hi.", "rate": 1%s}' % ("0" * 400), "rate must be"),
         ('{"type": "say", "text": "%s"}' % ("word " * 500), "2500 characters"),
         (b"odd", "half a sample"),
     ],
@@ -202,8 +203,10 @@ def test_who_is_not_there_is_told_so(address: str, wish: dict) -> None:
 
 
 def test_pages_of_other_sites_are_kept_out(address: str) -> None:
-    with pytest.raises(InvalidStatus):
-        connect(address, origin="https://elsewhere.example")
+    for origin in ("https://elsewhere.example", "null", "http://["):
+        with pytest.raises(InvalidStatus) as refused:
+            connect(address, origin=origin)
+        assert refused.value.response.status_code == 403
     with connect(address, origin="http://localhost:7860") as client:
         tell(client, type="start")
         assert told(client, "ready")
