@@ -37,13 +37,16 @@ class Ffmpeg:
     Its stderr goes to an unnamed file, so that a chatty run can never block on a full pipe.
     """
 
-    def __init__(self, arguments: list[str], stdin: int, stdout: int):
+    def __init__(
+        self, arguments: list[str], stdin: int, stdout: int, pass_fds: tuple[int, ...] = ()
+    ):
         self._log = tempfile.TemporaryFile()
         command = [ffmpeg_exe(), "-hide_banner", "-nostats", "-loglevel", "error", *arguments]
         # In a session of its own: at Ctrl-C it would end politely, as if the film were over.
         self.process = subprocess.Popen(
-            command, stdin=stdin, stdout=stdout, stderr=self._log, start_new_session=True
-        )
+            command, stdin=stdin, stdout=stdout, stderr=self._log, start_new_session=True,
+            pass_fds=pass_fds,
+        )  # fmt: skip
         self.stdin, self.stdout = self.process.stdin, self.process.stdout
 
     def wait(self) -> int:
@@ -71,7 +74,10 @@ class Ffmpeg:
 
 @contextmanager
 def running_ffmpeg(
-    arguments: list[str], stdin: int = subprocess.DEVNULL, stdout: int = subprocess.DEVNULL
+    arguments: list[str],
+    stdin: int = subprocess.DEVNULL,
+    stdout: int = subprocess.DEVNULL,
+    pass_fds: tuple[int, ...] = (),
 ) -> Iterator[Ffmpeg]:
     """Start ffmpeg; on leaving the block, finished or not, it no longer runs.
 
@@ -79,11 +85,12 @@ def running_ffmpeg(
         arguments: everything after the program's name, one item an argument.
         stdin: ``subprocess.PIPE`` to write to it.
         stdout: ``subprocess.PIPE`` to read from it.
+        pass_fds: more of this process's pipes that it may read, as ``pipe:N``.
 
     Raises:
         RenderError: if there is no ffmpeg.
     """
-    ffmpeg = Ffmpeg(arguments, stdin, stdout)
+    ffmpeg = Ffmpeg(arguments, stdin, stdout, pass_fds)
     try:
         yield ffmpeg
     finally:

@@ -23,7 +23,7 @@ LABEL = "AI-generated"
 
 # RGB is full range and has no matrix, so the conversion is spelt out and tagged: players that are
 # told nothing guess, and shift the colours. accurate_rnd keeps flat areas from drifting by a level.
-_COLOUR = ",".join((
+COLOUR = ",".join((
     "scale=out_color_matrix=bt709:out_range=tv:flags=bicubic+accurate_rnd", "format=yuv420p",
     "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709",
 ))  # fmt: skip
@@ -31,8 +31,7 @@ _COLOUR = ",".join((
 # core a frame, 42 dB, 1.1 Mbit/s; "superfast" saves 0.3 ms and doubles the size.
 _H264 = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-bf", "0")
 # At 48 kHz an AAC frame lasts 21 ms; at 16 kHz its 64 ms are longer than a picture.
-_AAC = ("-c:a", "aac", "-b:a", "96k", "-ar", "48000")
-_FLAC = ("-c:a", "flac", "-sample_fmt", "s16")
+AAC = ("-c:a", "aac", "-b:a", "96k", "-ar", "48000")
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class VideoWriter:
         """After the block, what the finished file was found to be."""
         self._ffmpeg = ffmpeg
         self._shape = (size[1], size[0], 3)
-        self._label = _Label(size) if label else None
+        self._label = Label(size) if label else None
 
     def write(self, frame: np.ndarray) -> None:
         """Append one frame; waits while the encoder is behind.
@@ -88,7 +87,7 @@ class VideoWriter:
         try:
             self._ffmpeg.stdin.write(np.ascontiguousarray(frame).data)
         except OSError as error:
-            raise self._failure() from error
+            raise failure(self._ffmpeg) from error
         self.written += 1
 
     def finish(self) -> None:
@@ -102,17 +101,9 @@ class VideoWriter:
         try:
             self._ffmpeg.stdin.close()
         except OSError as error:
-            raise self._failure() from error
+            raise failure(self._ffmpeg) from error
         if self._ffmpeg.wait() != 0:
-            raise self._failure()
-
-    def _failure(self) -> RenderError:
-        status, complaints = self._ffmpeg.wait(), self._ffmpeg.complaints()
-        if "No space left" in complaints:
-            return RenderError("The video could not be written because the disk is full.")
-        lines = complaints.strip().splitlines()
-        reason = lines[-1][:200] if lines else f"ffmpeg ended with status {status}"
-        return RenderError(f"The video could not be written: {reason.rstrip('.')}.")
+            raise failure(self._ffmpeg)
 
 
 @contextmanager
@@ -124,7 +115,6 @@ def video_writer(
     size: tuple[int, int] = (512, 512),
     metadata: Mapping[str, str] | None = None,
     label: bool = False,
-    lossless: bool = False,
     inspect: Callable[[Path], Receipt] | None = None,
 ) -> Iterator[VideoWriter]:
     """Write an MP4 frame by frame.
@@ -140,7 +130,6 @@ def video_writer(
         size: width and height of the frames in pixels, both even.
         metadata: container tags such as ``title`` and ``comment``.
         label: draw a small "AI-generated" into the lower left corner.
-        lossless: keep the sound sample by sample (FLAC), for whoever encodes it again.
         inspect: looks at the finished file before it takes its place; what it raises is raised.
             Its receipt is kept beside the video: one is never there without the other.
 
@@ -154,7 +143,6 @@ def video_writer(
         raise RenderError(f"{path} or its receipt is a folder: give the video another name.")
     if not len(sound):
         raise RenderError("There is no sound to make a video of.")
-    codec = _FLAC if lossless else _AAC
     with (
         tempfile.TemporaryDirectory(prefix="avatar-") as scratch,
         replacing(path) as temporary,
@@ -162,7 +150,7 @@ def video_writer(
         running_ffmpeg(
             [
                 *_inputs(Path(scratch) / "sound.f32", fps, sound, size),
-                *_output(temporary, codec, metadata or {}),
+                *_output(temporary, metadata or {}),
             ],
             stdin=subprocess.PIPE,
         ) as ffmpeg,
@@ -207,15 +195,25 @@ def _inputs(
     return [*raw_video, "-r", str(fps), "-i", "pipe:0", *raw_sound]
 
 
-def _output(target: Path, codec: tuple[str, ...], metadata: Mapping[str, str]) -> list[str]:
+def _output(target: Path, metadata: Mapping[str, str]) -> list[str]:
     tags = [part for key, text in metadata.items() for part in ("-metadata", f"{key}={text}")]
     return [
-        "-vf", _COLOUR, *_H264, *codec, *tags,
+        "-vf", COLOUR, *_H264, *AAC, *tags,
         "-movflags", "+faststart+use_metadata_tags", "-f", "mp4", f"file:{target}",
     ]  # fmt: skip
 
 
-class _Label:
+def failure(ffmpeg: Ffmpeg) -> RenderError:
+    """Why an ffmpeg that writes a video has stopped."""
+    status, complaints = ffmpeg.wait(), ffmpeg.complaints()
+    if "No space left" in complaints:
+        return RenderError("The video could not be written because the disk is full.")
+    lines = complaints.strip().splitlines()
+    reason = lines[-1][:200] if lines else f"ffmpeg ended with status {status}"
+    return RenderError(f"The video could not be written: {reason.rstrip('.')}.")
+
+
+class Label:
     """White letters on a dark, half-transparent ground, prepared once and blended into frames."""
 
     def __init__(self, size: tuple[int, int]):

@@ -3,14 +3,13 @@
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
 from ..avatar import Avatar
 from ..errors import AvatarError, RenderError
 from ..render.scheduler import Frame, Seat
-from ..render.segments import Moment, segment_frames, segments
+from ..render.segments import Moment, Segment, segment_frames, segments
 from ..render.session import LISTENING
 from ..render.shot import Shot, rendered
 from ..speech.audio import LiveSound
@@ -94,11 +93,8 @@ class Answer:
         if self._reading:
             self._reading.join()
 
-    def segments(self, folder: Path) -> Iterator[int | Path]:
+    def segments(self) -> Iterator[int | Segment]:
         """All of it, each part as soon as it is made.
-
-        Args:
-            folder: for the files; each is removed when the next one is asked for.
 
         Yields:
             The place in the line, again and again, as long as there is one; then segments, all of
@@ -110,10 +106,9 @@ class Answer:
         while self._seat.place and not self._seat.closed:
             yield self._seat.place
             time.sleep(PLACE_S)
-        fps = self._avatar.identity.config.fps
-        for path in segments(self._moments(), fps, folder, self._avatar.metadata()):
-            yield path
-            path.unlink()
+        yield from segments(
+            self._moments(), self._avatar.identity.config.fps, self._avatar.metadata()
+        )
         if self._error:
             raise self._error
 

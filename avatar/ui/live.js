@@ -7,9 +7,19 @@ const words = {
   speaks: () => first ? `She speaks · first picture after ${first} s` : 'She speaks',
   waits: () => 'The next second is being made …',
 };
+const FADE_MS = 200;
 let clicked = 0, first = '';
+// Her listening costs as much as her speaking: nobody sees it once the answer has faded in.
+let hidden = 0;
+function idle(plays) {
+  clearTimeout(hidden);
+  const video = stage.querySelector('.idle video');
+  if (plays) video?.play();
+  else hidden = setTimeout(() => video?.pause(), FADE_MS);
+}
 function show(scene) {
   stage.dataset.scene = scene;
+  idle(scene !== 'speaks' && scene !== 'waits');
   element.querySelector('.scene span').textContent = words[scene]();
 }
 stage.addEventListener('scene', ({detail}) => {

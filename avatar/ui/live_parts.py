@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import which
+from typing import Any
 
 import gradio as gr
+from gradio.data_classes import MediaStreamChunk
 
 from .backstage import Backstage
 from .controls import portrait, voices_of
@@ -40,17 +41,6 @@ class LiveParts:
     talk: gr.HTML
 
 
-def obstacle() -> str | None:
-    """Why nothing can be streamed on this host, as a sentence; None if it can."""
-    missing = [name for name in ("ffmpeg", "ffprobe") if not which(name)]
-    if not missing:
-        return None
-    return (
-        f"To stream, this host would need {' and '.join(missing)} on its PATH "
-        "(apt install ffmpeg); the other tabs work without."
-    )
-
-
 def build(backstage: Backstage, ears: list[Callable]) -> LiveParts:
     """Lay it out inside the tab that is being built.
 
@@ -83,11 +73,22 @@ def _stage(backstage: Backstage) -> tuple[gr.HTML, gr.Video, gr.HTML]:
             label="Video", show_label=False, interactive=False, streaming=True, autoplay=True,
             buttons=[], container=False, elem_classes="video",
         )  # fmt: skip
+        video.stream_output = _kept
         gr.HTML(
             '<div class="scene" role="status"><i></i><span>She listens</span></div>',
             label="Scene", padding=False, js_on_load=SCENE, elem_classes="caption",
         )  # fmt: skip
     return idle, video, gr.HTML(note("Write it or say it."), label="Status")
+
+
+async def _kept(
+    chunk: MediaStreamChunk | None, output_id: str, first_chunk: bool
+) -> tuple[MediaStreamChunk | None, dict[str, Any]]:
+    """A part of the stream, as it is: Gradio would start three processes for each part."""
+    return chunk, {
+        "path": output_id, "is_stream": True, "orig_name": "video.mp4",
+        "meta": {"_type": "gradio.FileData"},
+    }  # fmt: skip
 
 
 def _writing() -> tuple[gr.Textbox, gr.Dropdown, gr.Button, gr.Button]:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from ..avatar import Avatar
+from ..render.latents import encoded
 from ..render.pace import AHEAD_S
 from ..render.scheduler import Scheduler, Seat, sessions_held
 from ..render.session import LiveSession
@@ -61,11 +62,15 @@ class LiveRoom:
         return self._open().join(session, avatar.engine, ahead_s=ahead_s, notify=notify)
 
     def warm_up(self) -> None:
-        """Load voice and recogniser, and measure the limit, ahead of the first visitor."""
+        """Load voice and recogniser, measure the limit, and encode how the first identity moves."""
         self._open()
-        session = LiveSession(self._avatar("").identity)
+        avatar = self._avatar("")
+        session = LiveSession(avatar.identity)
         session.say("Hello.")
         session.push(np.random.default_rng(0).normal(0, 0.1, SAMPLE_RATE).astype(np.float32))
+        clip, style = avatar.identity.clip(), avatar.identity.config.style
+        for frame in range(len(clip.keypoints)):
+            encoded(avatar.engine, clip, style, [frame])
 
     def close(self) -> None:
         """End all sessions."""

@@ -6,14 +6,12 @@ import pytest
 from browsing import CHROMIUM, keep
 
 from avatar.ui.controls import EXAMPLES
-from avatar.ui.live_parts import obstacle
 
 playwright = pytest.importorskip("playwright.sync_api")
 expect = playwright.expect
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
-    pytest.mark.skipif(obstacle() is not None, reason="ffmpeg is not on the PATH"),
 ]
 
 VIDEO = "document.querySelector('.live-stage .video video')"
