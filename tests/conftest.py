@@ -8,15 +8,13 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # several processes whose threads would
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import numpy as np
 import pytest
 from fake_hub import FakeHub
 
-from avatar.speech.prosody import YIN_SPAN, hertz_of
+from avatar.speech import prosody
 
 if "PYTEST_XDIST_WORKER" not in os.environ:
-    # Numba's cache is filled by one process: two at once break the one of librosa's kernels.
-    hertz_of(np.zeros(YIN_SPAN, np.float32))
+    prosody.make_ready()
 
 
 @pytest.fixture

@@ -12,9 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection
 
-import numpy as np
-
-from ..speech.prosody import YIN_SPAN, hertz_of
+from ..speech import prosody
 from .jobs import Outcome, Task
 from .renderer import Renderer
 
@@ -47,8 +45,7 @@ class Pool:
 
         Closing the generator ends all processes, whatever they do.
         """
-        # Numba's cache is filled by one process: two at once break the one of librosa's kernels.
-        hertz_of(np.zeros(YIN_SPAN, np.float32))
+        prosody.make_ready()
         waiting, lost = deque(tasks), Counter[int]()
         count = min(self.workers, len(tasks))
         idle = [_Worker(renderer, _share(self._cores, n, count)) for n in range(count)]

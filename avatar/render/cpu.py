@@ -110,11 +110,10 @@ def _usual(identity: Identity) -> tuple[np.ndarray, np.ndarray]:
     drawings, seen = [], []
     for clip in identity.clips.values():
         frames = np.linspace(0, len(clip) - 1, SAMPLES).astype(int)
-        silent = np.tile(config.features.silence, (len(clip), 1)) if clip.features is None else None
-        said = windows(
-            clip.features if silent is None else silent,
-            config.network.window, config.features.silence,
-        )  # fmt: skip
+        features = clip.features
+        if features is None:
+            features = np.tile(config.features.silence, (len(clip), 1))
+        said = windows(features, config.network.window, config.features.silence)
         drawings += [clip.drawing(int(frame), config.style) for frame in frames]
         seen += [said[frame] for frame in frames]
     return np.stack(drawings), np.stack(seen).astype(np.float32)

@@ -128,6 +128,14 @@ def hertz_of(sound: np.ndarray) -> np.ndarray:
     )  # fmt: skip
 
 
+def make_ready() -> None:
+    """Compile librosa's kernels, or load them from numba's cache, before several processes do.
+
+    Two that compile them for the first time at once leave a cache that crashes whoever loads it.
+    """
+    hertz_of(np.zeros(YIN_SPAN, np.float32))
+
+
 def _pitch_blocks(sound: np.ndarray) -> Iterator[np.ndarray]:
     """Pitch in Hz every 20 ms, in blocks of half a minute: yin needs 16 KB for each value."""
     count = 1 + len(sound) // YIN_HOP
