@@ -212,8 +212,8 @@ def _double(
     else:
         near[below] = 0
     halves = sums.reshape(4, 8, HALF)
-    for part in range(4):
-        _clear(sums, part)
+    _clear(sums, 1)  # there are two parts only
+    _clear(sums, 2)
     for group in range(CHANNELS // 2):
         _clear(sums, 0)
         _clear(sums, 3)
