@@ -17,7 +17,7 @@ import psutil
 from fake_engine import QuickEngine
 
 from avatar import Avatar
-from avatar.benchmark import speech_of
+from avatar.benchmark.stand import speech_of
 from avatar.identity import load_identity
 from avatar.speech.audio import save_wav
 

@@ -237,7 +237,7 @@ def _methods(
     ours = Subject.of(identity)
     yield OURS, Rendered(f"{identity.name} (ours)", ours)
     config = IdentityConfig("same budget", network=baselines.ours.config)
-    equal = Identity(config, baselines.ours, {}, None)
+    equal = Identity(config, baselines.ours, identity.clips, None)
     yield OURS, Rendered("ours, budget of NVP + Pix2Pix", Subject.of(equal))
     yield BASELINE, NvpPix2Pix(baselines, ours.engine.name)
     train = TrainFrames(capture)

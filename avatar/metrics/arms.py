@@ -1,6 +1,7 @@
 """The arms of an ablation that were trained, ready to be measured."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from ..errors import AvatarError
+from ..face.clip import Clip
 from ..identity import Identity, IdentityConfig
 from ..nets.oracle import Oracle, OracleConfig
 from ..nets.renderer import Renderer, RendererConfig
@@ -36,8 +38,11 @@ class TrainedArm:
         """Whether it is a renderer; otherwise it is an oracle's."""
         return (self.folder / RENDERER).is_file()
 
-    def subject(self) -> Subject:
+    def subject(self, clips: Mapping[str, Clip]) -> Subject:
         """The arm's renderer, ready to be measured.
+
+        Args:
+            clips: of its person, which tell the engine what is usual.
 
         Raises:
             AvatarError: if its files are damaged or do not fit.
@@ -53,7 +58,8 @@ class TrainedArm:
                 f"The arm {self.folder} is damaged: delete it and train it again."
             ) from error
         made_up = IdentityConfig(self.name, network=network, features=features)
-        return Subject.of(Identity(made_up, renderer.eval().requires_grad_(False), {}, self.folder))
+        renderer.eval().requires_grad_(False)
+        return Subject.of(Identity(made_up, renderer, clips, self.folder))
 
     def whole_oracle(self) -> Draw:
         """The head network that draws all by itself (Fig. 3), as ``score_oracle`` takes it.

@@ -59,7 +59,7 @@ def write_report(
     subject = Subject.of(identity)
     measurement = measure(subject, capture, frames)
     arms = find_arms(runs / "ablation") if runs else {}
-    renderers = {name: arm.subject() for name, arm in arms.items() if arm.renders}
+    renderers = {name: arm.subject(identity.clips) for name, arm in arms.items() if arm.renders}
     measured = {name: measure(arm, capture, frames) for name, arm in renderers.items()}
     data = {
         "identity": identity.name,

@@ -111,7 +111,7 @@ def _usual(identity: Identity) -> tuple[np.ndarray, np.ndarray]:
     for clip in identity.clips.values():
         frames = np.linspace(0, len(clip) - 1, SAMPLES).astype(int)
         features = clip.features
-        if features is None:
+        if features is None or features.shape[1] != config.network.k:
             features = np.tile(config.features.silence, (len(clip), 1))
         said = windows(features, config.network.window, config.features.silence)
         drawings += [clip.drawing(int(frame), config.style) for frame in frames]

@@ -15,7 +15,7 @@ from ..nets.pixels import to_bytes, unit
 from ..nets.renderer import Renderer
 from ..speech.features import Features
 from .card import model_card
-from .clips import choose_clips, frontal_frame
+from .clips import frontal_frame
 from .seen import gather_seen
 
 DEFAULT_CLIP = "gentle"
@@ -57,11 +57,9 @@ def write_bundle(capture: Capture, person: Identity, oracle: Oracle | None) -> P
 
     A bundle that stands there is replaced.
     """
-    clips = choose_clips(capture)
-    portrait_clip = next(clip for clip in clips if clip.name == DEFAULT_CLIP)
     return save_identity(
-        person.folder, person.config, person.renderer, clips,
-        preview=_portrait(person, portrait_clip),
+        person.folder, person.config, person.renderer, person.clips.values(),
+        preview=_portrait(person, person.clip()),
         card=model_card(person.config, capture),
         oracle=oracle,
         seen=gather_seen(capture),

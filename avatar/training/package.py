@@ -20,6 +20,7 @@ from ..nets.oracle import Oracle
 from ..nets.renderer import Renderer, RendererConfig
 from ..speech.features import Features, read_features
 from .bundle import describe, write_bundle
+from .clips import choose_clips
 from .config import FILE, TrainingConfig
 from .consent import Consent, ConsentError, synthetic_record
 from .course import Progress
@@ -70,7 +71,8 @@ def package(
     renderer, oracle, features, training = _trained(run, capture)
     papers["training"] = training
     config = describe(out.name, capture, renderer, oracle, features, papers)
-    person = Identity(config, renderer, {}, out)
+    clips = {clip.name: clip for clip in choose_clips(capture)}
+    person = Identity(config, renderer, clips, out)
     training["held_out"] = score(person, capture, progress)
     write_bundle(capture, replace(person, config=replace(config, training=training)), oracle)
     return training

@@ -113,7 +113,8 @@ def test_arms_are_ready_to_render(runs, monkeypatch):
         arms_module.Subject, "of", lambda identity: seen.append(identity) or "subject"
     )
     arm = find_arms(runs / "ablation")["none"]
-    assert arm.renders and arm.subject() == "subject"
+    assert arm.renders and arm.subject({"still": "a clip"}) == "subject"
+    assert seen[0].clips == {"still": "a clip"}
     assert seen[0].renderer.config == RendererConfig.table_exact()
     assert not seen[0].renderer.training
 
@@ -124,7 +125,7 @@ def test_damaged_arms_are_named(runs, tmp_path):
     (arm / "renderer.safetensors").write_bytes(b"cut short")
     (arm / "arm.json").write_text(json.dumps({"network": RendererConfig().to_dict()}))
     with pytest.raises(AvatarError, match="none is damaged: delete it and train it again"):
-        find_arms(tmp_path)["none"].subject()
+        find_arms(tmp_path)["none"].subject({})
     (arm / "arm.json").write_text("{")
     with pytest.raises(AvatarError, match="arm.json is damaged"):
         find_arms(tmp_path)
