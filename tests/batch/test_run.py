@@ -45,7 +45,12 @@ def here(tasks: Sequence[Task], renderer: Renderer) -> Generator[Outcome, None, 
 
 
 def started(jobs: Path, folder: Path, *options: str) -> subprocess.Popen:
-    command = [sys.executable, "-m", "avatar", "speak", "--batch", str(jobs), "--out", str(folder)]
+    program = (
+        "import signal, sys; from avatar.cli import main;"
+        "signal.signal(signal.SIGINT, signal.default_int_handler);"  # ignored in the background
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", program, "speak", "--batch", str(jobs), "--out", str(folder)]
     return subprocess.Popen(
         [*command, *options], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
