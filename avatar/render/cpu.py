@@ -25,8 +25,6 @@ from . import fixing, tail
 
 _LOGGER = logging.getLogger(__name__)
 
-OPTIONS = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "THROUGHPUT"}
-"""Each core works on its own frame: nothing waits for the slower half of a small layer."""
 SAMPLES = 4
 """Frames of each clip that the fixed statistics are measured on."""
 Parts = dict[str, np.ndarray]
@@ -140,14 +138,26 @@ def _exported(network: nn.Module, *example: Tensor) -> np.ndarray:
     with warnings.catch_warnings():  # tracing warns of what is meant: all shapes are fixed
         warnings.simplefilter("ignore")
         model = ov.convert_model(network.eval(), example_input=example, input=shapes)
-    compiled = ov.Core().compile_model(model, "CPU", OPTIONS)
+    compiled = ov.Core().compile_model(model, "CPU", _options())
     return np.frombuffer(compiled.export_model().getbuffer(), np.uint8)
 
 
 def _imported(blob: np.ndarray) -> Any:
     import openvino as ov
 
-    return ov.Core().import_model(blob.tobytes(), "CPU", OPTIONS)
+    return ov.Core().import_model(blob.tobytes(), "CPU", _options())
+
+
+def _options() -> dict[str, str]:
+    """Each core works on its own frame: nothing waits for the slower half of a small layer.
+
+    Where the CPU has bf16, encoding takes a third less; of Mira's 49.5 dB it costs 0.1.
+    """
+    import openvino as ov
+
+    able = ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    precision = "bf16" if "BF16" in able else "f32"
+    return {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "THROUGHPUT"}
 
 
 def _fingerprint(identity: Identity, *usual: np.ndarray) -> str:
@@ -155,7 +165,7 @@ def _fingerprint(identity: Identity, *usual: np.ndarray) -> str:
     import openvino as ov
 
     device = ov.Core().get_property("CPU", "FULL_DEVICE_NAME")
-    facts = [ov.__version__, device, os.cpu_count(), OPTIONS, identity.renderer.config.to_dict()]
+    facts = [ov.__version__, device, os.cpu_count(), _options(), identity.renderer.config.to_dict()]
     digest = hashlib.sha256(json.dumps(facts).encode())
     for module in (fixing, tail, split, blocks):
         digest.update(Path(module.__file__).read_bytes())
