@@ -58,12 +58,12 @@ class Avatar:
         Args:
             source: a built-in name, a bundle's folder, or a Hub repository ("org/name").
             revision: branch, tag or commit of the Hub repository.
-            engine: "auto", "torch" or "openvino".
+            engine: see ``make_engine``: "auto", "torch", "openvino" or "lite".
             progress: told about a download.
 
         Raises:
             BundleError: if the identity cannot be found, fetched or read.
-            RenderError: if the engine is unknown or not installed.
+            RenderError: if the engine is unknown, not installed, or the identity has none such.
         """
         identity = load_identity(source, revision, progress)
         return cls(identity, make_engine(identity, engine))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from . import cli_batch, cli_capture, cli_compare, cli_engine, cli_table, cli_training
-from .cli_common import ProgressBars, add_identity, check_folder, verb
+from .cli_common import ProgressBars, add_engine, add_identity, check_folder, verb
 from .errors import AvatarError
 from .files import replacing
 
@@ -86,9 +86,7 @@ def _add_speak(verbs: Any) -> None:
     parser.add_argument("--strength", type=float, default=1.0, help="mouth strength, 0 to 2")
     parser.add_argument("--label", action="store_true", help='show "AI-generated" in a corner')
     parser.add_argument("--visemes", type=Path, metavar="FILE", help="write the track, JSON or CSV")
-    parser.add_argument(
-        "--engine", choices=("auto", "torch", "openvino"), default="auto", help="what renders"
-    )
+    add_engine(parser)
     cli_batch.add_options(parser)
 
 
@@ -137,12 +135,14 @@ def _add_serve(verbs: Any) -> None:
     parser.add_argument("--blind", type=Path, metavar="FOLDER",
                         help="at /blind, let people vote on renders without knowing whose they "
                         "are: a subfolder a method, the same file names in each")  # fmt: skip
+    add_engine(parser)
 
 
 def _serve(options: argparse.Namespace) -> dict[str, Any]:
     from .ui.page import serve
 
-    serve(options.host, options.port, training=options.training, vote_on=options.blind)
+    serve(options.host, options.port, training=options.training, vote_on=options.blind,
+          engine=options.engine)  # fmt: skip
     return {"host": options.host, "port": options.port}
 
 

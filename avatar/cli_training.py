@@ -1,4 +1,4 @@
-"""The verbs that train and measure: train, package, ablate, evaluate, report."""
+"""The verbs that train and measure: train, package, distill, ablate, evaluate, report."""
 
 import argparse
 import logging
@@ -8,13 +8,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .cli_common import add_identity, add_progress, check_folder, progress_of, verb
+from .cli_common import add_engine, add_identity, add_progress, check_folder, progress_of, verb
 
 
 def add_verbs(verbs: Any) -> None:
     """Add them to the parser."""
     _add_train(verbs)
     _add_package(verbs)
+    _add_distill(verbs)
     _add_ablate(verbs)
     _add_evaluate(verbs)
     _add_report(verbs)
@@ -130,6 +131,32 @@ def _package(options: argparse.Namespace) -> dict[str, Any]:
     return training
 
 
+def _add_distill(verbs: Any) -> None:
+    parser = verb(
+        verbs, "distill", _distill,
+        "Teach an identity's lite renderer, which --engine lite uses: two to three times as fast, "
+        "a little less exact. It learns from the identity's renderer, without any footage, and is "
+        "put into the bundle. Stopped or killed, the same command goes on.",
+    )  # fmt: skip
+    add_identity(parser, "identity")
+    parser.add_argument("--run", type=Path, dest="folder", required=True,
+                        help="folder of the training's state")  # fmt: skip
+    parser.add_argument("--minutes", type=_minutes, help="time for it, instead of 30,000 steps")
+    add_progress(parser)
+
+
+def _distill(options: argparse.Namespace) -> dict[str, Any]:
+    from .identity import load_identity
+    from .training.distill import distill
+
+    identity = load_identity(options.identity, options.revision)
+    with progress_of(options) as progress:
+        made = distill(identity, options.folder, options.minutes, progress)
+    print(f"{made['path']}: after {made['steps']} steps, {made['psnr']:.1f} dB to the renderer, "
+          f"{made['mouth_psnr']:.1f} in the mouth box")  # fmt: skip
+    return made
+
+
 def _add_ablate(verbs: Any) -> None:
     parser = verb(
         verbs, "ablate", _ablate,
@@ -167,6 +194,7 @@ def _add_evaluate(verbs: Any) -> None:
     parser.add_argument("capture", type=Path, help="folder laid out like a capture")
     parser.add_argument("take", help="take whose frames are rendered, e.g. test_a")
     parser.add_argument("--transcript", action="store_true", help="use the take's transcript")
+    add_engine(parser)
     parser.add_argument("--controls", action="store_true",
                         help="also score shuffled, shifted and frozen mouths")  # fmt: skip
 
@@ -178,9 +206,9 @@ def _evaluate(options: argparse.Namespace) -> dict[str, Any]:
 
     identity = load_identity(options.identity, options.revision)
     capture = Capture.load(options.capture)
-    rows = {"real": evaluate(identity, capture, options.take, options.transcript)}
+    rows = {"real": evaluate(identity, capture, options.take, options.transcript, options.engine)}
     if options.controls:
-        rows |= control_rows(identity, capture, options.take, options.transcript)
+        rows |= control_rows(identity, capture, options.take, options.transcript, options.engine)
     values = {name: asdict(row) for name, row in rows.items()}
     for name, row in values.items():
         print(name, " ".join(f"{key}={_short(value)}" for key, value in row.items()))

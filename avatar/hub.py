@@ -13,8 +13,8 @@ _LOGGER = logging.getLogger(__name__)
 
 REPO_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 FILES = (
-    "config.json", "renderer.safetensors", "oracle.safetensors", "seen.safetensors",
-    "clips/*.safetensors", "preview.webp", "README.md",
+    "config.json", "renderer.safetensors", "lite.safetensors", "oracle.safetensors",
+    "seen.safetensors", "clips/*.safetensors", "preview.webp", "README.md",
 )  # fmt: skip
 """All that is fetched of a repository, whatever else it holds; not every bundle has all of it."""
 MAX_BYTES = 500_000_000

@@ -23,7 +23,9 @@ from . import hub
 from .errors import BundleError, ClipError
 from .face.clip import Clip
 from .face.seen import SeenDrawings
+from .files import replacing
 from .identity_config import CONFIG, NAME, IdentityConfig
+from .nets.lite import Lite
 from .nets.oracle import Oracle
 from .nets.renderer import Renderer
 
@@ -33,6 +35,7 @@ __all__ = [
 ]  # fmt: skip
 
 WEIGHTS, ORACLE, CLIPS = "renderer.safetensors", "oracle.safetensors", "clips"
+LITE = "lite.safetensors"
 SEEN, PREVIEW, CARD = "seen.safetensors", "preview.webp", "README.md"
 
 
@@ -117,6 +120,24 @@ class Identity:
         weights = _read_weights(self.folder / ORACLE, oracle.state_dict(), ("F16", "F32"))
         oracle.load_state_dict(weights, assign=True)
         return oracle.eval().requires_grad_(False)
+
+    def lite(self) -> Lite | None:
+        """The smaller network that draws nearly the same, read when it is first asked for.
+
+        In evaluation mode, on the CPU. None where the bundle has none.
+
+        Raises:
+            BundleError: if it is damaged.
+        """
+        return self._lite
+
+    @cached_property
+    def _lite(self) -> Lite | None:
+        if not (self.folder / LITE).is_file():
+            return None
+        lite = Lite(self.config.network)
+        lite.load_state_dict(_read_weights(self.folder / LITE, lite.state_dict()))
+        return lite.eval().requires_grad_(False)
 
     def seen(self) -> SeenDrawings | None:
         """The drawings that the network was trained on, read when they are first asked for.
@@ -259,6 +280,26 @@ def save_identity(
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder
+
+
+def save_lite(identity: Identity, lite: Lite) -> Path:
+    """Put a lite renderer into an identity's bundle, in the place of an earlier one.
+
+    Returns:
+        Its file.
+
+    Raises:
+        BundleError: if the bundle is the Hub's copy.
+    """
+    if identity.revision is not None:
+        raise BundleError(
+            f"{identity.name} is a copy of the Hub's, which stays as it is: copy {identity.folder} "
+            "and name the copy."
+        )
+    path = identity.folder / LITE
+    with replacing(path) as temporary:
+        _write_weights(temporary, identity.name, lite.state_dict())
+    return path
 
 
 def _swap(new: Path, folder: Path) -> None:

@@ -108,6 +108,22 @@ class Decoder(nn.Module):
         return torch.tanh(self.out(features))
 
 
+class MouthLatent(nn.Module):
+    """The part of the fused latent that the mouth decoder reads, at its size (G9)."""
+
+    def __init__(self, config: RendererConfig):
+        super().__init__()
+        grid = _box_grid(config.mouth_box) if config.mouth_latent == "crop" else None
+        self.register_buffer("grid", grid, persistent=False)
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """latent: (B, 64, 32, 32); same shape out."""
+        if self.grid is None:
+            return latent
+        grid = self.grid.to(latent.dtype).expand(latent.shape[0], -1, -1, -1)
+        return F.grid_sample(latent, grid, padding_mode="border", align_corners=False)
+
+
 class Renderer(nn.Module):
     """Two encoders, a fused latent, two decoders; mouth features are pasted into the head's."""
 
@@ -130,19 +146,12 @@ class Renderer(nn.Module):
         outside = torch.ones(1, 1, SIZE, SIZE)
         outside[..., y : y + h, x : x + w] = 0
         self.register_buffer("outside", outside, persistent=False)
-        self.register_buffer("latent_grid", _box_grid(self.config.mouth_box), persistent=False)
+        self.mouth_latent = MouthLatent(self.config)
 
     def latent(self, drawing: Tensor, window: Tensor) -> Tensor:
         """Fuse drawing (B, 3, 512, 512) in [0, 1] and window (B, frames, k): (B, 64, 32, 32)."""
         keypoints = self.keypoint_encoder(drawing)
         return self.fusion(torch.cat([keypoints, self.audio_encoder(window)], dim=1))
-
-    def mouth_latent(self, latent: Tensor) -> Tensor:
-        """The part of the latent that the mouth decoder reads, at its size (G9)."""
-        if self.config.mouth_latent == "full":
-            return latent
-        grid = self.latent_grid.to(latent.dtype).expand(latent.shape[0], -1, -1, -1)
-        return F.grid_sample(latent, grid, padding_mode="border", align_corners=False)
 
     def mouth_features(self, latent: Tensor) -> Tensor:
         """The mouth decoder's penultimate layer, (B, 8, 512, 512), magnifying the mouth box."""

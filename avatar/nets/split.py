@@ -8,6 +8,7 @@ by ``Encode``, its channel of sound by ``Decode``, and the two are added before 
 
 from torch import Tensor, nn
 
+from .lite import Lite
 from .renderer import Renderer
 
 
@@ -19,7 +20,7 @@ class Encode(nn.Module):
             convolution, which are made of them.
     """
 
-    def __init__(self, renderer: Renderer):
+    def __init__(self, renderer: Renderer | Lite):
         super().__init__()
         (first, *others), *layers = renderer.keypoint_encoder
         fusion = renderer.fusion[0]
@@ -39,7 +40,7 @@ class Decode(nn.Module):
         renderer: the network; its weights are shared, but for the sound's part of the fusion.
     """
 
-    def __init__(self, renderer: Renderer):
+    def __init__(self, renderer: Renderer | Lite):
         super().__init__()
         fusion, *rest = renderer.fusion
         self.renderer = renderer

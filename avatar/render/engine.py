@@ -9,8 +9,9 @@ import torch
 from ..errors import RenderError
 from ..identity import Identity
 
-ENGINES = ("auto", "torch", "openvino")
-"""What ``make_engine`` knows; "auto" is PyTorch on a GPU, else OpenVINO where it is installed."""
+ENGINES = ("auto", "torch", "openvino", "lite")
+"""What ``make_engine`` knows; "auto" is PyTorch on a GPU, else OpenVINO where it is installed;
+"lite" draws by a smaller network, where the identity has one."""
 
 
 class Engine(Protocol):
@@ -53,13 +54,17 @@ def make_engine(identity: Identity, kind: str = "auto") -> Engine:
     """Build an engine for an identity.
 
     Raises:
-        RenderError: for an unknown kind, or one that is not installed.
+        RenderError: for an unknown kind, or one that is not installed or not there.
     """
     if kind not in ENGINES:
         raise RenderError(f"There is no engine {kind!r}; choose one of: {', '.join(ENGINES)}.")
     cuda = torch.cuda.is_available()
     if kind == "auto":
         kind = "openvino" if not cuda and find_spec("openvino") else "torch"
+    if kind == "lite":
+        from .lite import LiteEngine
+
+        return LiteEngine(identity)
     if kind == "openvino":
         from .cpu import CpuEngine
 

@@ -43,12 +43,15 @@ class Backstage:
         gpu: decorates a generator so that it runs where there is a GPU, as ``spaces.GPU`` does:
             in a forked process, with arguments and results by value.
         workshop: where visitors make identities of their own; by default this host's.
+        engine: what renders, see ``make_engine``; "lite" is for identities that have one, others
+            are rendered as by "auto".
     """
 
     def __init__(
         self,
         gpu: Callable[[Callable], Callable] | None = None,
         workshop: Workshop | None = None,
+        engine: str = "auto",
     ):
         self.names = list_identities()
         if not self.names:
@@ -62,7 +65,8 @@ class Backstage:
         self._loading, self._picturing = threading.RLock(), threading.Lock()
         self._borrow_gpu = gpu(self._frames_on_gpu) if gpu else None
         # ZeroGPU shows a GPU to this process too, but only lends it to the decorated generator.
-        self._engine = "openvino" if os.environ.get("SPACES_ZERO_GPU") else "auto"
+        lent = engine == "auto" and os.environ.get("SPACES_ZERO_GPU")
+        self._engine = "openvino" if lent else engine
 
     def identity(self, name: str = "") -> Identity:
         """An identity's bundle; the first for an empty name.
@@ -90,7 +94,9 @@ class Backstage:
         with self._loading:
             identity = self.identity(name)
             if name not in self._avatars:
-                self._avatars[name] = Avatar(identity, make_engine(identity, self._engine))
+                plain = self._engine == "lite" and identity.lite() is None
+                kind = "auto" if plain else self._engine
+                self._avatars[name] = Avatar(identity, make_engine(identity, kind))
             return self._avatars[name]
 
     def clip_previews(self, name: str = "") -> dict[str, str]:

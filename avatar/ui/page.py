@@ -95,6 +95,7 @@ def serve(
     gpu: Callable[[Callable], Callable] | None = None,
     demo: gr.Blocks | None = None,
     vote_on: Path | None = None,
+    engine: str = "auto",
 ) -> None:
     """Start the page and stay until it is stopped; in the main thread, or it cannot be told to.
 
@@ -106,9 +107,12 @@ def serve(
         gpu: see ``Backstage``.
         demo: a page that is built already.
         vote_on: a folder as ``votes.Poll`` wants it, whose renders people vote on at ``/blind``.
+        engine: see ``Backstage``.
     """
     poll = Poll(vote_on) if vote_on else None
-    demo = demo or build(Backstage(gpu, open_workshop(training)), poll and blind.Stage(poll))
+    demo = demo or build(
+        Backstage(gpu, open_workshop(training), engine), poll and blind.Stage(poll)
+    )
     _sweep(Path(get_upload_folder()))
     backstage = demo.backstage
     threading.Thread(target=_warm_up, args=(backstage,), daemon=True).start()

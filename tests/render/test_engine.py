@@ -116,7 +116,7 @@ def test_the_second_start_uses_the_cache(
     expected = engine(drawings, windows)
     (kept,) = cache.iterdir()
     with monkeypatch.context() as patch:
-        patch.setattr(cpu, "_prepare", None)  # would be called to prepare anew
+        patch.setattr(cpu, "_prepare", lambda *_: pytest.fail("prepared anew"))
         np.testing.assert_array_equal(CpuEngine(mira)(drawings, windows), expected)
     whole = kept.stat().st_size
     os.truncate(kept, 1000)

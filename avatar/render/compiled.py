@@ -1,0 +1,138 @@
+"""Networks compiled by OpenVINO for one frame, run by as many threads as there are cores."""
+
+import hashlib
+import json
+import logging
+import os
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+from torch import Tensor, nn
+
+from ..files import replacing
+
+_LOGGER = logging.getLogger(__name__)
+
+Parts = dict[str, np.ndarray]
+"""All that an engine is made of: compiled networks as bytes, weights."""
+
+
+class Compiled:
+    """Compiled networks, each of them with a request for every thread.
+
+    Args:
+        blobs: by name, what ``exported`` gave.
+    """
+
+    def __init__(self, blobs: Mapping[str, np.ndarray]):
+        import openvino as ov
+
+        core = ov.Core()
+        self._networks = {
+            name: core.import_model(blob.tobytes(), "CPU", options())
+            for name, blob in blobs.items()
+        }
+        network = next(iter(self._networks.values()))
+        self.cores = network.get_property("NUM_STREAMS")
+        """Frames that are made at once."""
+        self._pool = ThreadPoolExecutor(self.cores, "frame")
+        self._local = threading.local()
+
+    def each(self, work: Callable[..., object], *columns: np.ndarray) -> list:
+        """What ``work`` makes of each row, each core at a row of its own."""
+        return list(self._pool.map(work, *columns))
+
+    def infer(self, name: str, *inputs: np.ndarray) -> list[np.ndarray]:
+        """Run a network on one frame; the results are overwritten by the thread's next run."""
+        request = getattr(self._local, name, None)
+        if request is None:
+            request = self._networks[name].create_infer_request()
+            setattr(self._local, name, request)
+        given = {i: np.ascontiguousarray(array[None]) for i, array in enumerate(inputs)}
+        request.infer(given, share_inputs=True, share_outputs=True)  # no copies
+        return [tensor.data[0] for tensor in request.output_tensors]
+
+
+def exported(network: nn.Module, *example: Tensor) -> np.ndarray:
+    """A network compiled for this machine, as bytes.
+
+    Args:
+        network: any that can be traced.
+        example: its inputs for one frame.
+    """
+    import openvino as ov
+
+    shapes = [tuple(e.shape) for e in example]
+    with warnings.catch_warnings():  # tracing warns of what is meant: all shapes are fixed
+        warnings.simplefilter("ignore")
+        model = ov.convert_model(network.eval(), example_input=example, input=shapes)
+    compiled = ov.Core().compile_model(model, "CPU", options())
+    return np.frombuffer(compiled.export_model().getbuffer(), np.uint8)
+
+
+def options() -> dict[str, str]:
+    """Each core works on its own frame: nothing waits for the slower half of a small layer.
+
+    Where the CPU has bf16, encoding takes a third less; of Mira's 49.5 dB it costs 0.1.
+    """
+    import openvino as ov
+
+    able = ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    precision = "bf16" if "BF16" in able else "f32"
+    return {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "THROUGHPUT"}
+
+
+def fingerprint(network: nn.Module, code: Iterable[ModuleType], *arrays: np.ndarray) -> str:
+    """A name for what is made of a network on this machine: it changes with all that matters.
+
+    Args:
+        network: with its ``config``.
+        code: modules that say how it is made.
+        arrays: what else it is made of.
+    """
+    import openvino as ov
+
+    device = ov.Core().get_property("CPU", "FULL_DEVICE_NAME")
+    facts = [ov.__version__, device, os.cpu_count(), options(), network.config.to_dict()]
+    digest = hashlib.sha256(json.dumps(facts).encode())
+    for module in code:
+        digest.update(Path(module.__file__).read_bytes())
+    for array in arrays:
+        digest.update(array.tobytes())
+    for name, tensor in network.state_dict().items():
+        digest.update(name.encode() + tensor.numpy().tobytes())
+    return digest.hexdigest()[:32]
+
+
+def kept(name: str, prepare: Callable[[], Parts]) -> Parts:
+    """What an engine is made of, from the cache if it has been prepared before.
+
+    Args:
+        name: in the cache; changes with all that the parts depend on.
+        prepare: makes them.
+    """
+    path = _folder() / f"{name}.safetensors"
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        _LOGGER.info("preparing anew, %s cannot be used: %s", path, error)
+    parts = prepare()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            save_file(parts, temporary)
+    except OSError as error:
+        _LOGGER.info("the prepared network could not be kept: %s", error)
+    return parts
+
+
+def _folder() -> Path:
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "avatar" / "engine"
