@@ -1,6 +1,7 @@
 """Looking at every MP4 that was made before it takes its place: its sync receipt, or a refusal."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
@@ -39,9 +40,11 @@ def inspection(
     """
 
     def inspect(path: Path) -> Receipt:
-        found, sounding = streams(path), heard(path, sound)
-        lips = check_lips(path, size, fps, mouth) if isinstance(mouth, Mouth) else mouth
-        receipt = _receipt(fps, frame_count(len(sound), fps), found, sounding, lips)
+        with ThreadPoolExecutor(2) as pool:  # each mostly waits for an ffmpeg of its own
+            found, sounding = pool.submit(streams, path), pool.submit(heard, path, sound)
+            lips = check_lips(path, size, fps, mouth) if isinstance(mouth, Mouth) else mouth
+        needed = frame_count(len(sound), fps)
+        receipt = _receipt(fps, needed, found.result(), sounding.result(), lips)
         if not receipt.passed:
             raise RenderError(f"The video was not kept, because {'; '.join(receipt.reasons)}.")
         return receipt
