@@ -11,11 +11,6 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # several processes whose threads would
 import pytest
 from fake_hub import FakeHub
 
-from avatar.speech import prosody
-
-if "PYTEST_XDIST_WORKER" not in os.environ:
-    prosody.make_ready()
-
 
 @pytest.fixture
 def fake_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeHub]:

@@ -6,6 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from ..nets.wav2lip import COLUMNS, MELS
+from ..speech.kernels import load_librosa
 from ..timing import SAMPLE_RATE
 
 PREEMPHASIS = 0.97
@@ -20,8 +21,7 @@ HIGHEST = 4.0
 def mel_spectrogram(sound: np.ndarray) -> np.ndarray:
     """A sound (N,) float32 at 16 kHz to (80, 1 + N // 200) float32 in [-4, 4]; at least 16 columns,
     the missing ones silent."""
-    import librosa
-
+    librosa = load_librosa()
     sharp = np.append(sound[:1], sound[1:] - PREEMPHASIS * sound[:-1])
     # The librosa of that time mirrored a sound at its ends.
     spectrum = np.abs(
@@ -43,8 +43,6 @@ def mel_window(mel: np.ndarray, frame: int, fps: Fraction) -> np.ndarray:
 @lru_cache(maxsize=1)
 def _filters() -> np.ndarray:
     """(80, 401)."""
-    import librosa
-
-    return librosa.filters.mel(
+    return load_librosa().filters.mel(
         sr=SAMPLE_RATE, n_fft=SPAN, n_mels=MELS, fmin=LOWEST_HZ, fmax=HIGHEST_HZ
     )

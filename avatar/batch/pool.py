@@ -12,7 +12,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection
 
-from ..speech import prosody
 from .jobs import Outcome, Task
 from .renderer import Renderer
 
@@ -45,7 +44,6 @@ class Pool:
 
         Closing the generator ends all processes, whatever they do.
         """
-        prosody.make_ready()
         waiting, lost = deque(tasks), Counter[int]()
         count = min(self.workers, len(tasks))
         idle = [_Worker(renderer, _share(self._cores, n, count)) for n in range(count)]

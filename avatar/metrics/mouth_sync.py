@@ -16,6 +16,7 @@ import numpy as np
 from ..capture.face_track import FaceTrack
 from ..errors import AvatarError
 from ..face.keypoints import LEFT_EYE, NOSE_BASE, RIGHT_EYE
+from ..speech.kernels import load_librosa
 from ..speech.prosody import frame_levels, silence_gate
 from ..timing import SAMPLE_RATE
 from .lips import LEAST_MOTION
@@ -189,8 +190,7 @@ def sound_bands(sound: np.ndarray, warp: float = 1.0) -> np.ndarray:
         warp: factor by which all frequencies are taken to be higher, as another head would have
             them.
     """
-    import librosa
-
+    librosa = load_librosa()
     power = librosa.feature.melspectrogram(
         y=sound, sr=SAMPLE_RATE * warp, n_fft=SPAN, hop_length=HOP, n_mels=BANDS,
         fmin=LOWEST_HZ, fmax=HIGHEST_HZ,

@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import TextError, VoiceError
 from ..timing import SAMPLE_RATE
 from . import espeak
+from .kernels import load_librosa
 from .phonemes import Phone
 from .pretrained import REPO_ID, fetch
 from .utterance import Utterance, Voice
@@ -161,8 +162,7 @@ def _at_16_khz(wave: np.ndarray, rate: int, pitch: float) -> np.ndarray:
     if rate != SAMPLE_RATE:
         wave = soxr.resample(wave, rate, SAMPLE_RATE)
     if pitch != 1:
-        import librosa  # takes seconds, and most speech keeps its pitch
-
+        librosa = load_librosa()  # takes seconds, and most speech keeps its pitch
         wave = librosa.effects.pitch_shift(wave, sr=SAMPLE_RATE, n_steps=12 * np.log2(pitch))
     return np.clip(np.nan_to_num(wave), -1, 1).astype(np.float32)
 

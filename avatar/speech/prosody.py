@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-import librosa
 import numpy as np
 
 from ..timing import SAMPLE_RATE, frame_count, frame_start
+from .kernels import load_librosa
 
 QUIETEST_DB, LOUDEST_DB = -30.0, 5.0
 """Loudness runs from 0 to 1 over this range around the speech level of the recording."""
@@ -122,18 +122,10 @@ def octaves(hertz: np.ndarray, middle: float) -> np.ndarray:
 def hertz_of(sound: np.ndarray) -> np.ndarray:
     """Pitch every ``YIN_HOP`` samples, each from ``YIN_SPAN`` of them; (n,) -> (m,) Hz."""
     low, high = PITCH_RANGE_HZ
-    return librosa.yin(
+    return load_librosa().yin(
         sound, fmin=low, fmax=high, sr=SAMPLE_RATE,
         frame_length=YIN_SPAN, hop_length=YIN_HOP, center=False,
     )  # fmt: skip
-
-
-def make_ready() -> None:
-    """Compile librosa's kernels, or load them from numba's cache, before several processes do.
-
-    Two that compile them for the first time at once leave a cache that crashes whoever loads it.
-    """
-    hertz_of(np.zeros(YIN_SPAN, np.float32))
 
 
 def _pitch_blocks(sound: np.ndarray) -> Iterator[np.ndarray]:

@@ -121,10 +121,6 @@ class Backstage:
         previews.still(avatar.identity, avatar.engine)
         self.clip_previews()
         self.idle_loop()
-        # First the worker: two processes that compile librosa's kernels for the first time at once
-        # leave a cache that crashes whoever loads it.
-        for _ in self.worker.call(int):
-            pass
         self.live.warm_up()
 
     def perform(self, request: Request, folder: Path) -> Iterator[Update | Result]:
