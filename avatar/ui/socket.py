@@ -20,8 +20,9 @@ Frames come in real time for as long as the socket is open, those of speech up t
 frame i is due i / fps seconds after frame 0. A frame without a JPEG could not be rendered: go on
 showing the one before. What cannot be said is answered with an error, and all goes on; what is no
 message of the above ends the connection. Sound that is sent ahead is taken ten seconds before it is
-shown, and only then is read on; an interruption behind more than eight messages of it waits, too:
-send no further ahead what you may want to interrupt.
+shown; an interruption overtakes what waits until then. No more than 16 MiB wait, each message taken
+as 1 KiB more than it has, which are three minutes of sound in pieces of 20 ms: nothing further is
+read before some of it is taken, so send no further ahead what you may want to interrupt.
 """
 
 import asyncio
@@ -60,8 +61,8 @@ SEND_S = 20
 """Seconds to wait for somebody who does not take what is sent."""
 AHEAD_S = 10
 """Seconds of speech that may wait; more is not read from the socket before."""
-MESSAGES = 8
-"""Messages that may wait."""
+WAITING_BYTES, MESSAGE_BYTES = 2**24, 2**10
+"""Size of the messages that may wait, and what each takes beside its own."""
 POLL_S = 0.05
 
 
@@ -96,8 +97,8 @@ class Connection:
         self._socket, self._room = socket, room
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
-        self._jobs: asyncio.Queue[tuple[int, Callable[[], None]]] = asyncio.Queue(MESSAGES)
-        self._interruptions = self._unfinished = 0
+        self._jobs: asyncio.Queue[tuple[int, int, Callable[[], None]]] = asyncio.Queue()
+        self._interruptions = self._waiting = 0
         self._active = self._loop.time()
 
     async def run(self) -> None:
@@ -108,7 +109,7 @@ class Connection:
             Farewell: when it has to go.
         """
         try:
-            first = await self._receive(START_S)
+            first = parsed(await self._receive(START_S))
         except asyncio.TimeoutError:
             raise Farewell(f"Nobody said who should be shown for {START_S} s.") from None
         seat = await self._join(first)
@@ -148,31 +149,36 @@ class Connection:
         while True:
             try:
                 left = self._active + QUIET_S - self._loop.time()
-                message = await self._receive(max(left, POLL_S))
+                data = await self._receive(max(left, POLL_S))
             except asyncio.TimeoutError:
-                if seat.place or self._unfinished:
+                if seat.place or self._waiting:
                     self._active = self._loop.time()
                 if self._loop.time() < self._active + QUIET_S:
                     continue
                 raise Farewell("Nothing was said for a while, so the place was given on.") from None
             self._active = self._loop.time()
+            message = parsed(data)
             if isinstance(message, dict) and message["type"] == "interrupt":
                 self._interruptions += 1
                 seat.session.interrupt()
             else:
-                self._unfinished += 1
-                await self._jobs.put((self._interruptions, _job(message, seat)))
+                while self._waiting > WAITING_BYTES:
+                    await asyncio.sleep(POLL_S)
+                size = MESSAGE_BYTES + len(data)
+                self._waiting += size
+                self._jobs.put_nowait((self._interruptions, size, _job(message, seat)))
 
     async def _feed(self, seat: Seat) -> None:
         while True:
-            since, job = await self._jobs.get()
-            while seat.session.waiting_s > AHEAD_S:
+            since, size, job = await self._jobs.get()
+            while since == self._interruptions and seat.session.waiting_s > AHEAD_S:
                 await asyncio.sleep(POLL_S)
             try:
-                await asyncio.to_thread(self._do, since, job)
+                if since == self._interruptions:
+                    await asyncio.to_thread(self._do, since, job)
             except AvatarError as error:
                 await self._tell({"type": "error", "message": str(error)})
-            self._unfinished -= 1
+            self._waiting -= size
 
     def _do(self, since: int, job: Callable[[], None]) -> None:
         """Do a job in a thread, which may come late, if it was not interrupted meanwhile."""
@@ -196,12 +202,12 @@ class Connection:
             self._changed.clear()
         raise Farewell("The server is going down: come back in a few minutes.", GOING_AWAY)
 
-    async def _receive(self, seconds: float) -> dict[str, Any] | bytes:
-        """The next message: bytes, or an object that has a type."""
+    async def _receive(self, seconds: float) -> str | bytes:
+        """The next message, unread."""
         event = await asyncio.wait_for(self._socket.receive(), seconds)
         if event["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(event["code"])
-        return parsed(event["bytes"] if event.get("text") is None else event["text"])
+        return event["bytes"] if event.get("text") is None else event["text"]
 
     async def _tell(self, message: dict[str, Any]) -> None:
         await self._in_time(self._socket.send_json(message))
@@ -220,13 +226,14 @@ def _job(message: dict[str, Any] | bytes, seat: Seat) -> Callable[[], None]:
     if message["type"] == "end":
         return seat.session.end
     if message["type"] == "say":
-        return lambda: _say(message, seat)
+        how = {name: getattr(Request, name) for name in ("voice", "rate", "pitch")}
+        said = values_of(message, text="", **how)  # the message may hold far more
+        return lambda: _say(seat, *said)
     raise Farewell(f"There is no message of type {message['type'][:20]!r} here.")
 
 
-def _say(message: dict[str, Any], seat: Seat) -> None:
-    defaults = {"text": "", "voice": Request.voice, "rate": Request.rate, "pitch": Request.pitch}
-    wanted = Request(**dict(zip(defaults, values_of(message, **defaults), strict=True)))
+def _say(seat: Seat, text: str, voice: str, rate: float, pitch: float) -> None:
+    wanted = Request(text=text, voice=voice, rate=rate, pitch=pitch)
     seat.session.say(wanted.text, wanted.voice, wanted.rate, wanted.pitch)
 
 

@@ -147,6 +147,15 @@ def test_an_interruption_is_heard_at_once_though_much_waits(client: ClientConnec
     assert len(speech(client)) < 40
 
 
+def test_an_interruption_overtakes_half_a_minute_in_small_pieces(client: ClientConnection) -> None:
+    for _ in range(30 * 50):
+        client.send(to_pcm(np.full(320, 0.1, np.float32)))
+    while not frame(client).speaking:
+        pass
+    tell(client, type="interrupt")
+    assert len(speech(client)) < 4 * 25
+
+
 @pytest.mark.parametrize(
     ("message", "sentence"),
     [
