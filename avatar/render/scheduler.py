@@ -1,19 +1,22 @@
 """Several live sessions share what renders: a frame of each in turn, many in one batch."""
 
 import logging
+import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
 from ..errors import RenderError
 from ..identity import Identity
+from ..timing import SAMPLE_RATE
 from .engine import Engine
 from .pace import AHEAD_S, Pace
-from .session import LiveSession
+from .session import LiveSession, Recogniser, causal
 from .shot import Shot, rendered
 
 _LOGGER = logging.getLogger(__name__)
@@ -25,7 +28,7 @@ ROOM = 12
 TICK_S = 0.004
 """Seconds between two looks at what is due."""
 SHARE = 0.7
-"""Of the network's rate, what sessions get: the rest is for voices, recognisers and JPEGs."""
+"""Of the time, what networks and recognisers may take: the rest is for voices and JPEGs."""
 
 
 @dataclass(frozen=True)
@@ -247,22 +250,42 @@ class Scheduler:
             seat.give(Frame(shot, own, now - due))
 
 
-def sessions_held(engine: Engine, identity: Identity, batches: int = 8) -> int:
-    """How many sessions an engine renders at real time, at least one, by a short measurement.
+def sessions_held(
+    engine: Engine,
+    identity: Identity,
+    recogniser: Callable[[Fraction], Recogniser] = causal,
+    rounds: int = 8,
+) -> int:
+    """How many sessions by microphone keep real time here, at least one, by a short measurement.
 
-    The fastest of some batches counts: this machine may be busy with other things just now.
+    Args:
+        engine: what renders all of them.
+        identity: who is shown.
+        recogniser: makes what hears each of them, given the frame rate.
+        rounds: how often each part is measured.
     """
     clip, config = identity.clip(), identity.config
     window = np.zeros((config.network.window, config.network.k), np.float32)
     silence = np.empty(0, np.float32)
     frames = enumerate(clip.frame_indices(engine.batch))
     shots = [(identity, Shot(i, clip, frame, window, silence, False)) for i, frame in frames]
+    noise = np.random.default_rng(0).normal(0, 0.1, SAMPLE_RATE).astype(np.float32)
+    hearer = recogniser(config.fps)
+    # Of every second that a session lasts, how much of one each takes.
+    drawing = _fastest(lambda: rendered(engine, shots), rounds) * float(config.fps) / engine.batch
+    hearing = _fastest(lambda: hearer.push(noise), rounds)
+    # All cores draw; but those that hear wait for each other's Python, as if on one core.
+    spent = max(drawing + hearing / (os.cpu_count() or 1), hearing)
+    return max(1, int(SHARE / spent))
+
+
+def _fastest(work: Callable[[], object], rounds: int) -> float:
+    """Seconds that it takes when it is warm and this machine is not busy with other things."""
 
     def took() -> float:
         start = time.perf_counter()
-        rendered(engine, shots)
+        work()
         return time.perf_counter() - start
 
-    took()  # clips are encoded once; what counts is what they take ever after
-    rate = engine.batch / min(took() for _ in range(batches))
-    return max(1, int(SHARE * rate / float(config.fps)))
+    took()  # clips are encoded once, and models loaded; what counts is what it takes ever after
+    return min(took() for _ in range(rounds))

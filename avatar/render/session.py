@@ -49,6 +49,13 @@ class Recogniser(Protocol):
         """Forget the utterance."""
 
 
+def causal(fps: Fraction) -> Recogniser:
+    """What hears, unless somebody wants another: a ``CausalVisemes``."""
+    from ..speech.causal import CausalVisemes
+
+    return CausalVisemes(fps)
+
+
 class LiveSession:
     """A conversation with one identity.
 
@@ -61,15 +68,14 @@ class LiveSession:
         identity: Identity,
         *,
         clip: str | None = None,
-        recogniser: Callable[[Fraction], Recogniser] | None = None,
+        recogniser: Callable[[Fraction], Recogniser] = causal,
     ):
         """Begin at frame 0, with nobody speaking.
 
         Args:
             identity: who is shown; it must be one that listens to visemes.
             clip: what the head does while she speaks; None for the identity's default.
-            recogniser: makes what hears raw sound, given the frame rate; by default
-                ``CausalVisemes``.
+            recogniser: makes what hears raw sound, given the frame rate.
 
         Raises:
             RenderError: if the identity cannot speak live.
@@ -85,7 +91,7 @@ class LiveSession:
         self._clip = identity.clip(clip)
         self._idle_clip = identity.clips.get(LISTENING, self._clip)
         self._motion: Motion | None = None
-        self._make_recogniser = recogniser or _causal
+        self._make_recogniser = recogniser
         self._recogniser: Recogniser | None = None
         self._heard_since, self._hearing = 0, False
         self._shown = 0
@@ -268,12 +274,6 @@ class LiveSession:
             if since == self._interrupted:
                 self._open.ended = True
                 self._open = None
-
-
-def _causal(fps: Fraction) -> Recogniser:
-    from ..speech.causal import CausalVisemes
-
-    return CausalVisemes(fps)
 
 
 def _checked(sound: np.ndarray) -> np.ndarray:
