@@ -30,7 +30,6 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -49,6 +48,7 @@ from .live_messages import (
     values_of,
 )
 from .live_room import LiveRoom
+from .origin import is_foreign
 from .request import Request
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,8 @@ def live_route(room: LiveRoom) -> WebSocketRoute:
     """The endpoint, for the routes of a server."""
 
     async def endpoint(socket: WebSocket) -> None:
-        if _foreign(socket):
+        server, *_ = socket.scope["server"] or ("",)
+        if is_foreign(socket.headers, server):
             await socket.close(REFUSED)
             return
         await socket.accept()
@@ -235,18 +236,6 @@ def _job(message: dict[str, Any] | bytes, seat: Seat) -> Callable[[], None]:
 def _say(seat: Seat, text: str, voice: str, rate: float, pitch: float) -> None:
     wanted = Request(text=text, voice=voice, rate=rate, pitch=pitch)
     seat.session.say(wanted.text, wanted.voice, wanted.rate, wanted.pitch)
-
-
-def _foreign(socket: WebSocket) -> bool:
-    """Whether a page of another site asks for what runs on the visitor's own machine."""
-    local = {"localhost", "127.0.0.1", "::1"}
-    origin = socket.headers.get("origin")
-    if origin is None or socket.url.hostname not in local:
-        return False
-    try:
-        return urlsplit(origin).hostname not in local  # of "null", a page in a sandbox, it is None
-    except ValueError:
-        return True
 
 
 async def _try(sending: Any) -> None:

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
@@ -215,6 +216,11 @@ def test_pages_of_other_sites_are_kept_out(address: str) -> None:
     for origin in ("https://elsewhere.example", "null", "http://["):
         with pytest.raises(InvalidStatus) as refused:
             connect(address, origin=origin)
+        assert refused.value.response.status_code == 403
+    here, page = urlsplit(address), "http://rebound.example:7860"
+    with socket.create_connection((here.hostname, here.port)) as led_here:
+        with pytest.raises(InvalidStatus) as refused:
+            connect(page.replace("http", "ws") + "/live", origin=page, sock=led_here)
         assert refused.value.response.status_code == 403
     with connect(address, origin="http://localhost:7860") as client:
         tell(client, type="start")
