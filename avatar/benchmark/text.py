@@ -66,9 +66,10 @@ def _live(live: dict[str, Any]) -> Iterable[str]:
         late = (f"{1000 * live[key]:.0f}" for key in ("late_p50_s", "late_p95_s"))
         rows.append(("lateness then, p50 and p95", f"{' and '.join(late)} ms",
                      "below zero: ahead of its time"))  # fmt: skip
-        memory = live["memory_mb"]
-        rows.append(("memory a session", "not told by this system" if memory is None
-                     else f"{memory:.1f} MB", "what it adds to this process"))  # fmt: skip
+    memory = live["memory_mb"]
+    rows.append(("memory a session", "not told by this system" if memory is None
+                 else f"{memory:.1f} MB", "its recogniser, a text that waits, and all the "
+                 "frames that may; the mean of several at once"))  # fmt: skip
     yield from _table(("live", "", "included"), rows)
 
 
