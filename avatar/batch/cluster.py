@@ -4,10 +4,14 @@ import json
 import logging
 import os
 import socket
+import tempfile
 from collections.abc import Generator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from ..errors import RenderError
 from .jobs import Outcome, Task, outcome_of
@@ -59,7 +63,7 @@ class Cluster:
         indices = [{"index": index} for index in range(len(tasks))]
         return ray.data.from_items(indices, override_num_blocks=len(tasks)).map_batches(
             _RayWorker, batch_size=1, compute=compute, num_cpus=share,
-            fn_constructor_args=(list(tasks), renderer, os.getcwd()),
+            fn_constructor_args=(list(tasks), renderer, os.getcwd(), max(int(share), 1)),
         )  # fmt: skip
 
 
@@ -69,9 +73,10 @@ class _RayWorker:
     Ray gives the job of a worker that was killed to another one, again and again.
     """
 
-    def __init__(self, tasks: list[Task], renderer: Renderer, folder: str):
+    def __init__(self, tasks: list[Task], renderer: Renderer, folder: str, cores: int):
         os.chdir(folder)  # names of files are meant from there
         self._tasks, self._renderer = tasks, renderer
+        self._claims = claim_cores(cores)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
         outcomes = [self._outcome(self._tasks[index]) for index in batch["index"]]
@@ -84,6 +89,29 @@ class _RayWorker:
             return given_up(task)
         begun.write_text("".join(f"{worker}\n" for worker in [*workers, os.getpid()]))
         return self._renderer(task)
+
+
+def claim_cores(count: int) -> list[FileLock]:
+    """Keep this process to cores that no other worker on this machine has claimed.
+
+    Ray counts cores, but does not say which are whose, and an engine would use them all.
+
+    Returns:
+        The claims, which end with the process or when they are forgotten; none where too few are
+        free, or where the system ties nobody to cores.
+    """
+    claims: dict[int, FileLock] = {}
+    if hasattr(os, "sched_setaffinity"):
+        for core in sorted(os.sched_getaffinity(0)):
+            name = f"avatar-{os.getuid()}-core-{core}.lock"
+            claim = FileLock(Path(tempfile.gettempdir()) / name)
+            with suppress(OSError):  # it is another's, as Timeout says, or another user's
+                claim.acquire(blocking=False)
+                claims[core] = claim
+            if len(claims) == count:
+                os.sched_setaffinity(0, claims)
+                return [*claims.values()]
+    return []
 
 
 def _connected(address: str) -> Any:
