@@ -18,6 +18,7 @@ import gradio as gr  # noqa: E402
 from gradio.utils import get_upload_folder  # noqa: E402
 
 from .. import __version__  # noqa: E402
+from ..errors import AvatarError  # noqa: E402
 from ..identity import Identity  # noqa: E402
 from . import blind, compare, live, mash, speak, studio, uploads  # noqa: E402
 from .backstage import Backstage  # noqa: E402
@@ -137,7 +138,9 @@ def _sweep(folder: Path) -> None:
 def _warm_up(backstage: Backstage) -> None:
     try:
         backstage.warm_up()
-    except Exception:  # the first visitor will be told what is wrong
+    except AvatarError as error:  # such as no network; the first visitor will be told, too
+        log.warning("could not get ready ahead of the first visitor: %s", error)
+    except Exception:
         log.exception("could not get ready ahead of the first visitor")
 
 

@@ -2,10 +2,16 @@
 
 import multiprocessing
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fake_engine import QuickEngine
 
+from avatar import Avatar
+from avatar.identity import load_identity
+from avatar.speech.features import Wav2Vec2
+from avatar.ui import page
 from avatar.ui.backstage import Backstage, gpu_seconds
 from avatar.ui.request import Request, Result, Update
 
@@ -69,6 +75,19 @@ def test_without_a_free_gpu_the_cpu_renders(backstage, tmp_path, caplog):
     refusing.worker = backstage.worker
     result = finished(refusing, tmp_path / "job")
     assert result.video.is_file() and "quota" in caplog.text
+
+
+def test_what_cannot_be_fetched_ahead_is_one_line_in_the_log(
+    backstage, fake_hub, no_network, monkeypatch, caplog
+):
+    """Of an identity that listens through wav2vec 2.0, on a machine without a network."""
+    mira = load_identity("mira")
+    listener = replace(mira, config=replace(mira.config, features=Wav2Vec2("org/none", "main")))
+    monkeypatch.setattr(backstage, "avatar", lambda name="": Avatar(listener, QuickEngine()))
+    no_network()
+    page._warm_up(backstage)
+    (line,) = (record for record in caplog.records if record.name.startswith("avatar"))
+    assert line.exc_info is None and "org/none" in line.message and "\n" not in line.message
 
 
 def test_seconds_on_the_gpu_follow_the_speech(backstage, tmp_path):
