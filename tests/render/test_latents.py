@@ -1,5 +1,3 @@
-from fractions import Fraction
-
 import numpy as np
 import pytest
 from fake_engine import PlainEngine
@@ -21,14 +19,6 @@ class Counter(PlainEngine):
     def encode(self, drawings: np.ndarray) -> np.ndarray:
         self.count += len(drawings)
         return drawings
-
-
-@pytest.fixture
-def clip() -> Clip:
-    random = np.random.default_rng(0)
-    shapes = {"keypoints": (5, 68, 2), "irises": (5, 2, 2), "pose": (5, 4, 4), "contour": (5, 9, 2)}
-    arrays = {key: random.uniform(99, 400, s).astype(np.float32) for key, s in shapes.items()}
-    return Clip("c", Fraction(25), **arrays)
 
 
 def test_each_frame_is_encoded_once(clip: Clip) -> None:

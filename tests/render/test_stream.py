@@ -1,5 +1,3 @@
-from fractions import Fraction
-
 import numpy as np
 import pytest
 from fake_engine import PlainEngine
@@ -27,14 +25,6 @@ class FakeEngine(PlainEngine):
         return pictures
 
 
-@pytest.fixture
-def clip() -> Clip:
-    random = np.random.default_rng(0)
-    shapes = {"keypoints": (3, 68, 2), "irises": (3, 2, 2), "pose": (3, 4, 4), "contour": (3, 9, 2)}
-    arrays = {key: random.uniform(99, 400, s).astype(np.float32) for key, s in shapes.items()}
-    return Clip("c", Fraction(25), **arrays)
-
-
 def track(frames: int) -> np.ndarray:
     values = np.zeros((frames, len(SILENCE)), np.float32)
     values[:, 1] = np.arange(1, frames + 1)
@@ -49,7 +39,7 @@ def test_a_frame_sees_three_back_and_two_ahead_and_silence_outside() -> None:
     np.testing.assert_array_equal(last, np.stack(list(values[6:]) + [SILENCE] * 2))
 
 
-@pytest.mark.parametrize("frames", [1, 2, 3, 7, 23])
+@pytest.mark.parametrize("frames", [1, 2, 5, 7, 23])
 def test_batches_see_what_single_frames_see(clip: Clip, frames: int) -> None:
     engine, values, config = FakeEngine(), track(frames), IdentityConfig("x")
     pictures = list(render_frames(engine, clip, config, values))
