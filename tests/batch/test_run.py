@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +63,9 @@ def worker_at_work(batch: subprocess.Popen) -> psutil.Process:
     while time.monotonic() < deadline:
         assert batch.poll() is None, batch.communicate()
         for child in psutil.Process(batch.pid).children():
-            if any("ffmpeg" in grandchild.name() for grandchild in child.children()):
-                return child
+            with suppress(psutil.NoSuchProcess):  # some are over in a moment, such as lscpu
+                if any("ffmpeg" in grandchild.name() for grandchild in child.children()):
+                    return child
         time.sleep(0.02)
     raise AssertionError("no worker has begun")
 
