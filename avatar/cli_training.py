@@ -146,12 +146,17 @@ def _add_distill(verbs: Any) -> None:
 
 
 def _distill(options: argparse.Namespace) -> dict[str, Any]:
-    from .identity import load_identity
+    from .benchmark.engines import loss
+    from .benchmark.stand import Stand
+    from .identity import load_identity, read_bundle
+    from .render.engine import make_engine
     from .training.distill import distill
 
     identity = load_identity(options.identity, options.revision)
     with progress_of(options) as progress:
         made = distill(identity, options.folder, options.minutes, progress)
+    taught = read_bundle(identity.folder)
+    made |= loss(make_engine(taught, "lite"), Stand.of(taught, 10.0))
     print(f"{made['path']}: after {made['steps']} steps, {made['psnr']:.1f} dB to the renderer, "
           f"{made['mouth_psnr']:.1f} in the mouth box")  # fmt: skip
     return made

@@ -15,16 +15,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..avatar import Avatar
-from ..benchmark.engines import loss
-from ..benchmark.stand import Stand
 from ..errors import AvatarError
 from ..face.drawing import SIZE, draw
 from ..hub import Progress
-from ..identity import Identity, read_bundle, save_lite
+from ..identity import Identity, save_lite
 from ..nets.lite import Lite
 from ..nets.pixels import signed, unit
-from ..render.engine import Engine, make_engine
+from ..render.engine import make_engine
+from ..speech.features import Visemes
+from ..speech.speech import Speech
 from ..speech.visemes import windows
 from .dataset import grid
 from .losses import gradient_loss, smooth_l1
@@ -41,8 +40,6 @@ SCHEDULE = Schedule(30_000, batch=2, learning_rate=1e-3)
 STRENGTHS = (0.5, 1.0, 1.5)
 """How far the mouth moves, of how far it moves."""
 VOICES = ("en-us+f3", "en-us+m3")
-SECONDS = 10.0
-"""Of the speech whose pictures are compared in the end; none that was learnt from."""
 SPEECH = (
     "Five brave foxes jump over the big blue boat. My mother bought a warm brown coat. "
     "The weather was rather cold this morning, though you would hardly have thought so. "
@@ -65,8 +62,7 @@ def distill(
         progress: told "distill", how many hundredths are done, and 100.
 
     Returns:
-        The file, the steps, and how near its pictures are to the renderer's (see
-        ``benchmark.engines.loss``), as plain values.
+        The file, how many steps it took, and how many hours, as plain values.
 
     Raises:
         AvatarError: if the folder holds another training, the bundle cannot be written to, or the
@@ -81,10 +77,8 @@ def distill(
             progress("distill", round(100 * share), 100)
 
     trainer.train(tell, None if minutes is None else 60 * minutes)
-    lite = trainer.average.module.eval().cpu()
-    path = save_lite(identity, lite)
-    near = loss(make_engine(read_bundle(identity.folder), LITE), Stand.of(identity, SECONDS))
-    return {"path": str(path), "steps": trainer.step, "hours": trainer.seconds / 3600, **near}
+    path = save_lite(identity, trainer.average.module.cpu())
+    return {"path": str(path), "steps": trainer.step, "hours": trainer.seconds / 3600}
 
 
 class Distiller(Trainer):
@@ -102,7 +96,7 @@ class Distiller(Trainer):
         lite.start_from(identity.renderer)
         self.identity, self.teacher = identity, make_engine(identity)
         self.heads = heads(identity)
-        self.said = said(identity, self.teacher)
+        self.said = said(identity)
         x, y, w, h = identity.config.network.mouth_box
         weight = torch.ones(1, 1, SIZE, SIZE)
         weight[..., y : y + h, x : x + w] += MOUTH
@@ -155,15 +149,15 @@ def heads(identity: Identity) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]
     return [head for s in sources for head in zip(s.keypoints, s.irises, s.contour, strict=True)]
 
 
-def said(identity: Identity, engine: Engine) -> np.ndarray:
-    """(N, window, k) float32: windows of what two voices say, by an identity's own features."""
-    config, avatar = identity.config, Avatar(identity, engine)
-    speeches = [
-        avatar.speech(SPEECH, voice=voice, strength=strength).values
-        for voice in VOICES for strength in STRENGTHS
-    ]  # fmt: skip
-    speeches += [clip.features for clip in identity.clips.values()
-                 if clip.features is not None and clip.features.shape[1] == config.network.k]
-    return np.concatenate([
-        windows(values, config.network.window, config.features.silence) for values in speeches
-    ])
+def said(identity: Identity) -> np.ndarray:
+    """(N, window, k) float32: windows of what two voices say and of what is said in the clips."""
+    network, kind, fps = identity.config.network, identity.config.features, identity.config.fps
+    rows = [clip.features for clip in identity.clips.values()
+            if clip.features is not None and clip.features.shape[1] == network.k]  # fmt: skip
+    for voice in VOICES:
+        speech = Speech.from_text(SPEECH, fps, voice)
+        if isinstance(kind, Visemes):
+            rows += [speech.track.scaled(strength).values for strength in STRENGTHS]
+        else:
+            rows.append(kind.of(speech.sound, fps))
+    return np.concatenate([windows(values, network.window, kind.silence) for values in rows])

@@ -58,7 +58,7 @@ def test_heads_are_those_of_clips_and_of_the_training() -> None:
 
 def test_what_is_said_moves_the_mouth_more_and_less() -> None:
     mira = load_identity("mira")
-    said = module.said(mira, None)
+    said = module.said(mira)
     assert said.shape[1:] == (6, 34) and len(said) > 3000
     assert torch.isfinite(torch.from_numpy(said)).all()
 
