@@ -43,8 +43,7 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
     """The option that says what renders."""
     parser.add_argument(
         "--engine", choices=ENGINES, default="auto",
-        help="what renders; lite: two to three times as fast and a little less exact, where the "
-        "identity has such a network",
+        help="what renders; auto: torch on a GPU, else the identity's lite network if it has one",
     )  # fmt: skip
 
 

@@ -134,9 +134,9 @@ def _package(options: argparse.Namespace) -> dict[str, Any]:
 def _add_distill(verbs: Any) -> None:
     parser = verb(
         verbs, "distill", _distill,
-        "Teach an identity's lite renderer, which --engine lite uses: two to three times as fast, "
-        "a little less exact. It learns from the identity's renderer, without any footage, and is "
-        "put into the bundle. Stopped or killed, the same command goes on.",
+        "Teach an identity's lite renderer, which CPUs use from then on: two to three times as "
+        "fast, a little less exact. It learns from the identity's renderer, without any footage, "
+        "and is put into the bundle. Stopped or killed, the same command goes on.",
     )  # fmt: skip
     add_identity(parser, "identity")
     parser.add_argument("--run", type=Path, dest="folder", required=True,

@@ -4,7 +4,9 @@ Loading reads JSON and safetensors only: nothing in a bundle is unpickled or run
 against what the configuration asks for before memory is taken, and every weight must fit.
 """
 
+import hashlib
 import json
+import logging
 import os
 import secrets
 import shutil
@@ -31,8 +33,10 @@ from .nets.renderer import Renderer
 
 __all__ = [
     "Clips", "Identity", "IdentityConfig", "list_identities", "load_identity", "read_bundle",
-    "save_identity",
+    "save_identity", "save_lite",
 ]  # fmt: skip
+
+_LOGGER = logging.getLogger(__name__)
 
 WEIGHTS, ORACLE, CLIPS = "renderer.safetensors", "oracle.safetensors", "clips"
 LITE = "lite.safetensors"
@@ -124,7 +128,7 @@ class Identity:
     def lite(self) -> Lite | None:
         """The smaller network that draws nearly the same, read when it is first asked for.
 
-        In evaluation mode, on the CPU. None where the bundle has none.
+        In evaluation mode, on the CPU. None where the bundle has none that this renderer taught.
 
         Raises:
             BundleError: if it is damaged.
@@ -133,10 +137,16 @@ class Identity:
 
     @cached_property
     def _lite(self) -> Lite | None:
-        if not (self.folder / LITE).is_file():
+        path = self.folder / LITE
+        if not path.is_file():
             return None
         lite = Lite(self.config.network)
-        lite.load_state_dict(_read_weights(self.folder / LITE, lite.state_dict()))
+        lite.load_state_dict(_read_weights(path, lite.state_dict()))
+        with safe_open(path, framework="pt") as file:
+            teacher = (file.metadata() or {}).get("teacher")
+        if teacher != _digest(self.renderer):
+            _LOGGER.info("%s has a lite renderer of another teacher", self.name)
+            return None
         return lite.eval().requires_grad_(False)
 
     def seen(self) -> SeenDrawings | None:
@@ -298,8 +308,18 @@ def save_lite(identity: Identity, lite: Lite) -> Path:
         )
     path = identity.folder / LITE
     with replacing(path) as temporary:
-        _write_weights(temporary, identity.name, lite.state_dict())
+        weights = {key: value.contiguous() for key, value in lite.state_dict().items()}
+        told = {"format": "pt", "name": identity.name, "teacher": _digest(identity.renderer)}
+        save_file(weights, temporary, metadata=told)
     return path
+
+
+def _digest(renderer: Renderer) -> str:
+    """Tells one renderer's weights from another's."""
+    digest = hashlib.sha256()
+    for name, tensor in renderer.state_dict().items():
+        digest.update(name.encode() + tensor.numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _swap(new: Path, folder: Path) -> None:

@@ -9,7 +9,7 @@ compared with the true frames before any encoder has touched them.
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -237,7 +237,7 @@ def _methods(
     ours = Subject.of(identity)
     yield OURS, Rendered(f"{identity.name} (ours)", ours)
     config = IdentityConfig("same budget", network=baselines.ours.config)
-    equal = Identity(config, baselines.ours, identity.clips, None)
+    equal = replace(identity, config=config, renderer=baselines.ours)
     yield OURS, Rendered("ours, budget of NVP + Pix2Pix", Subject.of(equal))
     yield BASELINE, NvpPix2Pix(baselines, ours.engine.name)
     train = TrainFrames(capture)

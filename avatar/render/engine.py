@@ -10,8 +10,8 @@ from ..errors import RenderError
 from ..identity import Identity
 
 ENGINES = ("auto", "torch", "openvino", "lite")
-"""What ``make_engine`` knows; "auto" is PyTorch on a GPU, else OpenVINO where it is installed;
-"lite" draws by a smaller network, where the identity has one."""
+"""What ``make_engine`` knows: PyTorch, OpenVINO with numba, or the identity's lite renderer; "auto"
+is PyTorch on a GPU, else what ``cpu_kind`` says."""
 
 
 class Engine(Protocol):
@@ -60,7 +60,7 @@ def make_engine(identity: Identity, kind: str = "auto") -> Engine:
         raise RenderError(f"There is no engine {kind!r}; choose one of: {', '.join(ENGINES)}.")
     cuda = torch.cuda.is_available()
     if kind == "auto":
-        kind = "openvino" if not cuda and find_spec("openvino") else "torch"
+        kind = "torch" if cuda else cpu_kind(identity)
     if kind == "lite":
         from .lite import LiteEngine
 
@@ -74,3 +74,10 @@ def make_engine(identity: Identity, kind: str = "auto") -> Engine:
     if cuda:
         return GpuEngine(identity.renderer)
     return GpuEngine(identity.renderer, "cpu", torch.float32)
+
+
+def cpu_kind(identity: Identity) -> str:
+    """What renders an identity on a CPU: its lite renderer, if it has one."""
+    if not find_spec("openvino"):
+        return "torch"
+    return "openvino" if identity.lite() is None else "lite"

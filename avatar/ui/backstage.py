@@ -15,7 +15,7 @@ from ..capture.dub import dub
 from ..errors import AvatarError
 from ..identity import Identity, list_identities, load_identity
 from ..metrics.proof import Proof, prove
-from ..render.engine import make_engine
+from ..render.engine import cpu_kind, make_engine
 from ..render.receipt import Receipt, receipt_path
 from ..speech.audio import save_wav
 from ..speech.speech import Speech
@@ -43,8 +43,7 @@ class Backstage:
         gpu: decorates a generator so that it runs where there is a GPU, as ``spaces.GPU`` does:
             in a forked process, with arguments and results by value.
         workshop: where visitors make identities of their own; by default this host's.
-        engine: what renders, see ``make_engine``; "lite" is for identities that have one, others
-            are rendered as by "auto".
+        engine: what renders, see ``make_engine``; "lite" where there is one.
     """
 
     def __init__(
@@ -65,8 +64,9 @@ class Backstage:
         self._loading, self._picturing = threading.RLock(), threading.Lock()
         self._borrow_gpu = gpu(self._frames_on_gpu) if gpu else None
         # ZeroGPU shows a GPU to this process too, but only lends it to the decorated generator.
-        lent = engine == "auto" and os.environ.get("SPACES_ZERO_GPU")
-        self._engine = "openvino" if lent else engine
+        if engine == "auto" and os.environ.get("SPACES_ZERO_GPU"):
+            engine = "lite"
+        self._engine = engine
 
     def identity(self, name: str = "") -> Identity:
         """An identity's bundle; the first for an empty name.
@@ -94,8 +94,7 @@ class Backstage:
         with self._loading:
             identity = self.identity(name)
             if name not in self._avatars:
-                plain = self._engine == "lite" and identity.lite() is None
-                kind = "auto" if plain else self._engine
+                kind = cpu_kind(identity) if self._engine == "lite" else self._engine
                 self._avatars[name] = Avatar(identity, make_engine(identity, kind))
             return self._avatars[name]
 

@@ -13,8 +13,8 @@ from avatar.identity import Identity, load_identity, save_lite
 from avatar.metrics.image import psnr
 from avatar.nets.lite import Lite
 from avatar.nets.pixels import to_bytes
-from avatar.nets.renderer import RendererConfig
-from avatar.render.engine import make_engine
+from avatar.nets.renderer import Renderer, RendererConfig
+from avatar.render.engine import cpu_kind, make_engine
 from avatar.render.lite import LiteEngine
 
 
@@ -68,6 +68,14 @@ def test_what_is_damaged_or_does_not_fit_is_said(tmp_path: Path) -> None:
     other = replace(one.config.network, k=768)
     with pytest.raises(BundleError, match="the network needs F32"):
         replace(one, config=replace(one.config, network=other)).lite()
+
+
+def test_one_that_another_renderer_taught_is_left_aside(tmp_path: Path) -> None:
+    one = with_lite(tmp_path)
+    torch.manual_seed(1)
+    other = replace(one, renderer=Renderer(one.config.network))
+    assert one.lite() is not None and other.lite() is None
+    assert (cpu_kind(one), cpu_kind(other)) == ("lite", "openvino")
 
 
 def test_the_copy_of_the_hub_stays_as_it_is(tmp_path: Path) -> None:
