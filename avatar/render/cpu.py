@@ -67,7 +67,7 @@ def _usual(identity: Identity) -> tuple[np.ndarray, np.ndarray]:
     """Drawings and windows of frames of every clip, with what was said meanwhile."""
     config = identity.config
     drawings, seen = [], []
-    for clip in identity.clips.values():
+    for _, clip in sorted(identity.clips.items()):
         frames = np.linspace(0, len(clip) - 1, SAMPLES).astype(int)
         features = clip.features
         if features is None or features.shape[1] != config.network.k:
