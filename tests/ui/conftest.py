@@ -1,7 +1,6 @@
 """The page, served once for all tests of this folder, with the committed Mira."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -39,16 +38,10 @@ def backstage(uploads: Path, tmp_path_factory: pytest.TempPathFactory):
 
 
 @pytest.fixture(scope="session")
-def mira_film(backstage, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+def mira_film(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
     """A function that gives a film of Mira, 4 seconds long, under a name and to be taken away."""
     folder = tmp_path_factory.mktemp("films")
-    text = "The weather changes every hour, and people leave their doors open."
-    backstage.avatar().speak(text, clip="lively", out=folder / "mira.mp4")
-
-    def film(name: str) -> str:
-        return shutil.copy(folder / "mira.mp4", folder / name)
-
-    return film
+    return lambda name: str(film(folder / name, "-t", "4", "-c", "copy"))
 
 
 @pytest.fixture(scope="session")
