@@ -58,7 +58,6 @@ class Training:
     def start(self, *launcher: str) -> subprocess.Popen:
         """In a process of its own, or by a launcher in several, without a Hub."""
         environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(self.run / "none")}
-        environment |= {"OMP_NUM_THREADS": "1"}
         command = [sys.executable, "-m", *(launcher or ("avatar",)), *self.arguments]
         return subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
