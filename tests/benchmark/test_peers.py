@@ -2,6 +2,7 @@ import json
 from types import SimpleNamespace
 
 import pytest
+from torch import nn
 
 from avatar.benchmark import peers as module
 from avatar.benchmark.peers import PEERS, Peer, compare_peers
@@ -14,7 +15,7 @@ def test_a_peer_is_measured_on_all_that_ours_may_use(
     stand: Stand, quick: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand.__dict__["avatar"] = SimpleNamespace(engine=quick())
-    small = Peer("small", "a stamp, 32x32", lambda: GlobalGenerator(3, 4, 1), ((3, 32, 32),), 2)
+    small = Peer("small", "a stamp, 32x32", lambda: nn.Conv2d(3, 3, 3), ((3, 32, 32),), 2)
     monkeypatch.setattr(module, "PEERS", (small,))
     rows = json.loads(json.dumps(compare_peers(stand)))
     assert [row["runtime"] for row in rows][:2] == ["torch (cpu)", "openvino (f32)"]

@@ -112,8 +112,8 @@ def test_the_same_command_again_does_nothing_and_other_films_are_refused(prepare
 
 def test_it_goes_on_where_it_was_stopped_with_the_same_result(tmp_path, monkeypatch):
     for module in (film_module, shoot_module):
-        monkeypatch.setattr(module, "PIECE", 20)
-    clip = film(tmp_path / "clip.mp4", "-t", "4", "-c", "copy")
+        monkeypatch.setattr(module, "PIECE", 10)
+    clip = film(tmp_path / "clip.mp4", "-t", "2.4", "-c", "copy")
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     prepare([clip], whole, processes=1)
     done: dict[str, list[int]] = {}
@@ -126,13 +126,13 @@ def test_it_goes_on_where_it_was_stopped_with_the_same_result(tmp_path, monkeypa
 
         return progress
 
-    for stage, least in (("following the face", 25), ("cutting the pictures", 25)):
+    for stage, least in (("following the face", 13), ("cutting the pictures", 13)):
         with pytest.raises(KeyboardInterrupt):
             prepare([clip], stopped, processes=1, progress=until(stage, least))
         assert (stopped / ".work").is_dir() and not (stopped / "report" / "report.md").exists()
     done.clear()
     prepare([clip], stopped, processes=1, progress=until("never", 0))
-    assert len(done["following the face"]) == 1 and done["cutting the pictures"][0] >= 25
+    assert len(done["following the face"]) == 1 and done["cutting the pictures"][0] >= 13
     for path in sorted(whole.rglob("*")):
         if path.is_file() and path.suffix != ".npz":
             assert path.read_bytes() == (stopped / path.relative_to(whole)).read_bytes(), path
@@ -189,7 +189,7 @@ def test_what_can_be_read_of_a_damaged_film_is_used(tmp_path):
 
 
 def test_two_films_two_processes_and_transcripts(tmp_path, capsys):
-    clips = [MIRA, film(tmp_path / "second.mp4", "-ss", "4", "-t", "4")]
+    clips = [MIRA, film(tmp_path / "second.mp4", "-ss", "4", "-t", "2")]
     texts = [tmp_path / "0.txt", tmp_path / "1.txt"]
     texts[0].write_text(SAID)
     texts[1].write_text("Nobody says a word of this, whatever the weather may be tomorrow. " * 20)

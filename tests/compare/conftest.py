@@ -13,7 +13,7 @@ from avatar.capture.source import open_video
 def said(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Mira's render of test_a's sound, 25 frames a second."""
     folder = tmp_path_factory.mktemp("said")
-    sound = open_video(MIRA).sound()[: 16_000 * 4]
+    sound = open_video(MIRA).sound()[: 16_000 * 3]
     video = Avatar.load("mira").speak(sound, clip="gentle", out=folder / "large.mp4")
     return film(folder / "said.mp4", "-vf", "scale=288:288", "-crf", "8", source=video.path)
 

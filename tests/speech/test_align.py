@@ -5,6 +5,7 @@ import pytest
 
 from avatar.errors import SoundError, TextError
 from avatar.speech import align as align_module
+from avatar.speech import recognize as recognize_module
 from avatar.speech.align import align
 from avatar.speech.audio import load_sound
 from avatar.speech.phonemes import ARPABET, VISEMES, Phone
@@ -104,11 +105,18 @@ def test_names_numbers_and_punctuation(text: str) -> None:
     assert_covers(align(sound, text), sound)
 
 
-def test_long_sound_is_aligned_in_pieces(spoken) -> None:
+@pytest.fixture
+def short_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a third of their length, so that less is long."""
+    for module in (align_module, recognize_module):
+        monkeypatch.setattr(module, "LONGEST_PIECE", 10.0)
+
+
+def test_long_sound_is_aligned_in_pieces(spoken, short_pieces: None) -> None:
     sound, truth = spoken
-    times = 8
+    times = 3
     long, seconds = np.tile(sound, times), len(sound) / SAMPLE_RATE
-    assert times * seconds > 40
+    assert times * seconds > 14
     phones = align(long, f"{TEXT} " * times)
     assert_covers(phones, long)
     repeated = [
@@ -120,9 +128,9 @@ def test_long_sound_is_aligned_in_pieces(spoken) -> None:
     assert_covers(recognize(long), long)
 
 
-def test_long_sound_with_another_text(spoken) -> None:
+def test_long_sound_with_another_text(spoken, short_pieces: None) -> None:
     with pytest.raises(TextError, match="does not match"):
-        align(np.tile(spoken[0], 7), "Nobody says any of these words here. " * 20)
+        align(np.tile(spoken[0], 3), "Nobody says any of these words here. " * 9)
 
 
 @pytest.mark.parametrize("text", ["", "  \n", "... -- !"])

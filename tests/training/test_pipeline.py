@@ -178,7 +178,7 @@ def test_enough_minutes_train_an_oracle_that_draws(
     assert facts["oracle_steps"] > 0 and 1 <= facts["synthetic_frames"] <= 3
     drawn = [path.stat().st_mtime_ns for path in (training.run / "synthetic/head").iterdir()]
     mouth = training.weights("oracle/mouth")
-    training.more = ["--minutes", "0.1"]  # half of them are the renderer's, however long loading took
+    training.more = ["--minutes", "0.1"]  # at least 0.03 are the renderer's, on slow machines too
     assert training() == 0
     assert training.result()["steps"] > facts["steps"]
     again = [path.stat().st_mtime_ns for path in (training.run / "synthetic/head").iterdir()]

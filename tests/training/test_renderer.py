@@ -34,13 +34,13 @@ def trainer(real, run: Path, training=TRAINING, config=RendererConfig(), **more)
 
 
 def test_training_learns_and_writes_weights_that_fit(real, tmp_path):
-    run = trainer(real, tmp_path / "run", replace(TRAINING, schedule=replace(SCHEDULE, steps=6)))
+    run = trainer(real, tmp_path / "run")
     before = {key: value.clone() for key, value in run.networks["renderer"].state_dict().items()}
     Renderer().load_state_dict(load_file(run.train()), strict=True)
     after = run.networks["renderer"].state_dict()
     assert any(not torch.equal(before[key], after[key]) for key in before)
     names = {path.name for path in (tmp_path / "run").iterdir()}
-    assert {"renderer.safetensors", "samples_000004.jpg", "log.csv", "state_00000006"} <= names
+    assert {"renderer.safetensors", "samples_000004.jpg", "log.csv", "state_00000004"} <= names
 
 
 def test_a_stopped_run_ends_where_an_unbroken_one_does(real, tmp_path):
@@ -108,10 +108,10 @@ def test_a_start_from_given_weights(real, tmp_path):
 
 
 def test_a_batch_that_is_no_number_changes_nothing(real, tmp_path, caplog):
-    run = trainer(real, tmp_path / "run", replace(TRAINING, schedule=replace(SCHEDULE, steps=12)))
+    run = trainer(real, tmp_path / "run", replace(TRAINING, schedule=replace(SCHEDULE, steps=5)))
     run.real = [replace(real[0], window=np.full_like(real[0].window, np.nan)), *real[1:]]
     run.train()
-    assert run.step == 12 and "is left out" in caplog.text
+    assert run.step == 5 and 0 < caplog.text.count("is left out") < 5
     assert all(torch.isfinite(p).all() for p in run.networks["renderer"].parameters())
 
 

@@ -39,6 +39,8 @@ class Server:
 
     def __init__(self, stage, url: str, uploads: Path, scratch: Path):
         self.stage, self.uploads, self.scratch = stage, uploads, scratch
+        self.before: set[Path] = set()
+        """Jobs that others have left."""
         self.api = f"{url}gradio_api"
         self.port = urlsplit(url).port
 
@@ -71,7 +73,7 @@ class Server:
         return httpx.post(f"{self.api}/upload", files=sent, timeout=PATIENCE_S)
 
     def jobs(self) -> list[Path]:
-        return list(self.uploads.glob("avatar-*"))
+        return [job for job in self.uploads.glob("avatar-*") if job not in self.before]
 
     def left(self) -> set[object]:
         """Files and threads that a job may leave."""
@@ -105,6 +107,7 @@ def server(uploads: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def nothing_left(server: Server) -> Iterator[None]:
     """Whatever a test does, no file, thread, process or open file is more than before it."""
     server.stage.worker.start()  # who hangs up while it reads ends it; it is there for the next
+    server.before = set(server.uploads.glob("avatar-*"))
     before, processes, files = server.left(), len(children()), ME.num_fds()
     yield
     wait_for(lambda: server.left() <= before)
