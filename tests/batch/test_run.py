@@ -22,7 +22,7 @@ from avatar.errors import AvatarError
 from avatar.render.receipt import Receipt
 
 ROOT = Path(__file__).resolve().parents[2]
-LONG = {"text": "Somebody talks and talks, and comes to no end. " * 9, "out": "long.mp4"}
+LONG = {"text": "Somebody talks and talks, and comes to no end. " * 4, "out": "long.mp4"}
 
 
 def written(path: Path, *jobs: Any) -> Path:
@@ -59,7 +59,7 @@ def started(jobs: Path, folder: Path, *options: str) -> subprocess.Popen:
 
 def worker_at_work(batch: subprocess.Popen) -> psutil.Process:
     """A worker of a batch that has its encoder running: in the middle of a job."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         assert batch.poll() is None, batch.communicate()
         for child in psutil.Process(batch.pid).children():
@@ -71,7 +71,7 @@ def worker_at_work(batch: subprocess.Popen) -> psutil.Process:
 
 
 def eventually(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -18,7 +18,7 @@ from avatar.render.scheduler import ROOM, Frame, Scheduler, Seat, sessions_held
 from avatar.render.session import LiveSession
 from avatar.speech.features import Wav2Vec2
 
-PATIENCE_S = 20
+PATIENCE_S = 120
 
 
 @pytest.fixture(scope="module")

@@ -61,7 +61,7 @@ def two(run: Path, steps: int, fails: int = -1) -> subprocess.CompletedProcess:
     )
     return subprocess.run(
         [sys.executable, "-m", *TORCHRUN, str(script)],
-        capture_output=True, text=True, timeout=120, env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True, text=True, timeout=600, env=os.environ | {"OMP_NUM_THREADS": "1"},
     )  # fmt: skip
 
 
@@ -77,7 +77,7 @@ def test_two_processes_learn_what_one_does_and_one_can_go_on(tmp_path: Path) -> 
 def test_one_that_fails_ends_all(tmp_path: Path) -> None:
     started = time.monotonic()
     done = two(tmp_path / "run", 40, fails=9)
-    assert done.returncode != 0 and time.monotonic() - started < 60
+    assert done.returncode != 0 and time.monotonic() - started < 300
     assert "this process has bad luck" in done.stderr
     go(tmp_path / "run", 40)
 
@@ -115,9 +115,9 @@ def test_the_command_shares_every_stage(tmp_path: Path, cartoon: Path, no_hub: N
 def test_all_processes_end_when_the_time_is_over(tmp_path: Path, cartoon: Path) -> None:
     values = {"start": "none", "renderer": {"training": {"weights": {"width": 4}}}}
     training = Training(tmp_path, cartoon, values)
-    training.more = ["--minutes", "0.05"]
+    training.more = ["--minutes", "0.02"]
     child = training.start(*COMMAND)
-    _, told = child.communicate(timeout=120)
+    _, told = child.communicate(timeout=600)
     assert child.returncode == 0, told
     assert training.result()["steps"] > 0
 
@@ -131,7 +131,7 @@ def test_a_signal_to_all_saves_first(tmp_path: Path, cartoon: Path) -> None:
     while child.poll() is None and not (log.exists() and len(log.read_text().splitlines()) > 2):
         time.sleep(0.02)
     child.send_signal(signal.SIGINT)
-    child.communicate(timeout=60)
+    child.communicate(timeout=600)
     assert child.returncode != 0
     (state,) = (training.run / "oracle/mouth").glob("state_*")
     assert int(state.name.partition("_")[2]) >= 2

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from browsing import CHROMIUM
+from browsing import CHROMIUM, PATIENCE_MS
 from films import film
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -75,6 +75,7 @@ def browser() -> Iterator:
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as p:
         browser = p.chromium.launch(executable_path=CHROMIUM)
+        playwright.expect.set_options(timeout=PATIENCE_MS)
         yield browser
         browser.close()
 
@@ -87,6 +88,7 @@ def open_page(browser, url: str) -> Iterator[Callable]:
     def open_page(width: int = 1280, scheme: str = "light", path: str = ""):
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
         contexts.append(context)
+        context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
         page.hosts = set()
         page.on("request", lambda request: page.hosts.add(urlsplit(request.url).hostname))

@@ -122,7 +122,7 @@ def test_a_comparison_that_is_left_ends_and_leaves_nothing(verb, videos, jobs_le
         pass
     start = time.monotonic()
     steps.close()
-    assert jobs_left() == before and time.monotonic() - start < 10
+    assert jobs_left() == before and time.monotonic() - start < 60
 
 
 def test_other_programs_send_files_and_get_the_numbers(verb, videos, url):

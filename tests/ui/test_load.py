@@ -29,7 +29,7 @@ from avatar.ui.page import QUEUE
 from avatar.ui.room import VIDEO_MB
 from avatar.ui.status import FULL, SORRY
 
-PATIENCE_S = 60
+PATIENCE_S = 120
 LONG = "And so on, and so on, for a good while yet, until somebody stops it. " * 8
 ME = psutil.Process()
 

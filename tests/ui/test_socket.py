@@ -29,7 +29,7 @@ from avatar.identity import load_identity
 from avatar.speech.recognize import to_pcm
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 30
+PATIENCE_S = 120
 PLACES = 4
 
 
