@@ -274,7 +274,8 @@ def test_who_sends_an_hour_at_once_is_read_as_it_is_shown(room, address: str) ->
             sending.cancel()
             client.transport.abort()  # a farewell would wait behind what is never read
 
-    asyncio.run(talk())
+    with ThreadPoolExecutor(1) as thread:  # in this one a browser's loop may be running
+        thread.submit(asyncio.run, talk()).result()
 
 
 def test_who_says_nothing_for_long_has_to_go(
