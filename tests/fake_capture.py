@@ -12,7 +12,7 @@ from avatar.timing import frame_count
 
 FPS = 25
 BOX = (164, 259, 192, 192)
-WORDS = "Mama"
+WORDS = "My mama"
 """What is said in every take."""
 
 

