@@ -37,12 +37,12 @@ class NvpPix2Pix:
     name, sees = "NVP + Pix2Pix", "head motion"
 
     def __init__(self, baselines: Baselines, engine: str):
-        """Take the trained networks, and what our renderer runs on, to run on the same."""
+        """Take the trained networks, and what our renderer runs on, to run on the same: PyTorch,
+        or OpenVINO."""
         self.points = baselines.mouth_points
-        self.engine = engine
-        self.draw = _openvino(baselines.pix2pix) if engine == "openvino" else _torch(
-            baselines.pix2pix
-        )  # fmt: skip
+        self.engine = engine if engine.startswith("torch") else "openvino"
+        runs = _openvino if self.engine == "openvino" else _torch
+        self.draw = runs(baselines.pix2pix)
 
     def frames(self, take: Take, speech: Speech) -> Iterator[np.ndarray]:
         """See ``Method``."""

@@ -81,7 +81,8 @@ def _usual(identity: Identity) -> tuple[np.ndarray, np.ndarray]:
 def _prepare(identity: Identity, drawings: np.ndarray, seen: np.ndarray) -> Parts:
     renderer = identity.renderer
     statistics = fixing.measure(renderer, drawings, seen)
-    weights = fixing.tail_weights(renderer, statistics)
+    rank = fixing.rank(renderer, drawings, seen)
+    weights = fixing.tail_weights(renderer, statistics, rank)
     config = renderer.config
     drawing = torch.zeros(1, SIZE, SIZE, dtype=torch.uint8)
     latent, window = torch.zeros(1, 64, LATENT, LATENT), torch.zeros(1, config.window, config.k)

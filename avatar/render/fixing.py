@@ -2,7 +2,8 @@
 
 Measured on Mira (20 frames of all clips, real speech; PSNR to the exact network, whole frame and
 mouth box): InstanceNorm of the layers from 256x256 up with the statistics of an average frame, 55.5
-and 52.0 dB; the last 7x7 convolution as 7x1 and 1x7 with ``RANK`` channels between, 52.5 and 55.4.
+and 52.0 dB; the last 7x7 convolution as 7x1 and 1x7 with 6 channels between, 52.5 and 55.4 (other
+networks need more, see ``rank``).
 The norms of smaller layers stay exact: fixed, too, they would cost 15 dB.
 """
 
@@ -20,8 +21,12 @@ from .tail import CHANNELS, PAD, SIDE, TailWeights
 
 EXACT = 2
 """How many of a decoder's layers keep their norm."""
-RANK = 6
-"""Channels between the two halves of the last convolution."""
+RANKS = range(3, 22, 3)
+"""Channels that may be between the two halves of the last convolution; with 21 nothing is lost."""
+LEAST_DB = 50.0
+"""How near the split convolution stays to the whole one."""
+JUDGED = 4
+"""Pictures in which that is looked at."""
 EPSILON = 1e-5
 """What InstanceNorm2d adds to the variance."""
 
@@ -83,9 +88,35 @@ class Front(nn.Module):
         return tuple(plane.permute(0, 2, 3, 1) for plane in planes)
 
 
-def tail_weights(renderer: Renderer, statistics: Statistics) -> TailWeights:
-    """The layers of a renderer that ``tail.draw`` does, with fixed norms."""
-    head, output = _layers(renderer.head_decoder, statistics), _output(renderer.head_decoder.out)
+@torch.inference_mode()
+def rank(renderer: Renderer, drawings: np.ndarray, windows: np.ndarray) -> int:
+    """The fewest channels between the halves of the last convolution that leave ``LEAST_DB``.
+
+    Arguments as those of ``measure``. An untrained or a blurred network needs nearly all.
+    """
+    conv, seen = renderer.head_decoder.out, []
+    handle = conv.register_forward_hook(lambda _, inputs, made: seen.append((inputs[0], made)))
+    for at in np.linspace(0, len(drawings) - 1, JUDGED).astype(int):
+        lines = torch.from_numpy(drawings[at])[None, None].expand(-1, 3, -1, -1) / 255
+        renderer.head(lines, torch.from_numpy(windows[at])[None])
+    handle.remove()
+    for channels in RANKS[:-1]:
+        upright, across = _halves(conv, channels)
+        weight = torch.einsum("cur,rov->ocuv", upright, across).float()
+        errors = [
+            (torch.tanh(made) - torch.tanh(nn.functional.conv2d(features, weight, conv.bias, 1, 3)))
+            for features, made in seen
+        ]
+        if max(float(error.square().mean()) for error in errors) <= 4 * 10 ** (-LEAST_DB / 10):
+            return channels
+    return RANKS[-1]
+
+
+def tail_weights(renderer: Renderer, statistics: Statistics, rank: int) -> TailWeights:
+    """The layers of a renderer that ``tail.draw`` does, with fixed norms and so many channels
+    between the halves of the last convolution, one of ``RANKS``."""
+    head = _layers(renderer.head_decoder, statistics)
+    output = _output(renderer.head_decoder.out, rank)
     mouth, box = renderer.mouth_decoder, renderer.config.mouth_box
     if mouth is None:
         return TailWeights(*head, *head, *output, *_shrinking((0, 0, 0, 0)))
@@ -125,14 +156,19 @@ def _layers(decoder: Decoder, statistics: Statistics) -> tuple[np.ndarray, ...]:
     return _arrays(even, odd, bias, pairs, last_bias)
 
 
-def _output(conv: nn.Conv2d) -> tuple[np.ndarray, ...]:
-    """The last convolution in two: columns (RANK / 3, 8, 2, 12), across (RANK, 3, 7), bias."""
+def _halves(conv: nn.Conv2d, rank: int) -> tuple[Tensor, Tensor]:
+    """A 7x7 convolution in two, nearly: upright (8, 7, rank), and across (rank, 3, 7)."""
     weight = conv.weight.data.permute(1, 2, 0, 3).reshape(CHANNELS * 7, 3 * 7)
     u, s, vh = torch.linalg.svd(weight.double(), full_matrices=False)
-    columns = nn.functional.pad((u[:, :RANK] * s[:RANK].sqrt()).reshape(CHANNELS, 7, RANK),
-                                (0, 0, 0, 1))  # fmt: skip - an eighth tap of nothing
-    columns = columns.reshape(CHANNELS, 2, 4, RANK // 3, 3).permute(3, 0, 1, 4, 2).flatten(3)
-    across = (vh[:RANK] * s[:RANK, None].sqrt()).reshape(RANK, 3, 7)
+    upright = (u[:, :rank] * s[:rank].sqrt()).reshape(CHANNELS, 7, rank)
+    return upright, (vh[:rank] * s[:rank, None].sqrt()).reshape(rank, 3, 7)
+
+
+def _output(conv: nn.Conv2d, rank: int) -> tuple[np.ndarray, ...]:
+    """The last convolution in two: columns (rank / 3, 8, 2, 12), across (rank, 3, 7), bias."""
+    upright, across = _halves(conv, rank)
+    columns = nn.functional.pad(upright, (0, 0, 0, 1))  # an eighth tap of nothing
+    columns = columns.reshape(CHANNELS, 2, 4, rank // 3, 3).permute(3, 0, 1, 4, 2).flatten(3)
     return _arrays(columns, across, conv.bias.data)
 
 

@@ -74,9 +74,8 @@ def test_what_is_fixed_does_not_show(mira: Identity, engine: Engine) -> None:
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
 def test_with_its_own_statistics_and_full_rank_nothing_is_lost(
-    config: RendererConfig, monkeypatch: pytest.MonkeyPatch
+    config: RendererConfig
 ) -> None:
-    monkeypatch.setattr(fixing, "RANK", 21)
     torch.manual_seed(0)
     renderer, random = Renderer(config).eval(), np.random.default_rng(0)
     drawings = (255 * (random.random((1, 512, 512)) > 0.95)).astype(np.uint8)
@@ -88,9 +87,18 @@ def test_with_its_own_statistics_and_full_rank_nothing_is_lost(
         planes = front(latent, torch.from_numpy(windows))
     head, mouth = (np.ascontiguousarray(plane[0]) for plane in (planes[0], planes[-1]))
     picture = np.empty((512, 512, 3), np.uint8)
-    tail.draw(head, mouth, fixing.tail_weights(renderer, statistics), picture)
+    tail.draw(head, mouth, fixing.tail_weights(renderer, statistics, 21), picture)
     difference = picture.astype(int) - exact(renderer, drawings, windows)[0]
     assert np.abs(difference).max() <= 1
+
+
+def test_the_last_layer_is_split_as_far_as_a_network_bears_it(mira: Identity) -> None:
+    drawings, windows = (np.ascontiguousarray(array[:2]) for array in inputs(mira))
+    assert fixing.rank(mira.renderer, drawings, windows) == 6
+    torch.manual_seed(0)
+    other = Renderer(mira.renderer.config).eval()  # nothing in its weights repeats itself
+    channels = fixing.rank(other, drawings, windows)
+    assert channels > 6 and channels in fixing.RANKS
 
 
 def test_a_frame_is_the_same_in_any_company_and_thread(mira: Identity, engine: Engine) -> None:
