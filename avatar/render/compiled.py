@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +18,7 @@ from safetensors.numpy import load_file, save_file
 from torch import Tensor, nn
 
 from ..files import replacing
+from ..nets.renderer import LATENT, SIZE
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -24,11 +26,11 @@ Parts = dict[str, np.ndarray]
 """All that an engine is made of: compiled networks as bytes, weights."""
 
 
-class Compiled:
-    """Compiled networks, each of them with a request for every thread.
+class CompiledEngine(ABC):
+    """An ``Engine`` (see ``engine.py``) of compiled networks, each core at a frame of its own.
 
     Args:
-        blobs: by name, what ``exported`` gave.
+        blobs: by name, what ``exported`` gave; "encode" makes latents of drawings.
     """
 
     def __init__(self, blobs: Mapping[str, np.ndarray]):
@@ -39,17 +41,35 @@ class Compiled:
             name: core.import_model(blob.tobytes(), "CPU", options())
             for name, blob in blobs.items()
         }
-        network = next(iter(self._networks.values()))
-        self.cores = network.get_property("NUM_STREAMS")
-        """Frames that are made at once."""
-        self._pool = ThreadPoolExecutor(self.cores, "frame")
+        cores = self._networks["encode"].get_property("NUM_STREAMS")
+        self.batch = 2 * cores
+        self._pool = ThreadPoolExecutor(cores, "frame")
         self._local = threading.local()
 
-    def each(self, work: Callable[..., object], *columns: np.ndarray) -> list:
-        """What ``work`` makes of each row, each core at a row of its own."""
-        return list(self._pool.map(work, *columns))
+    def __call__(self, drawings: np.ndarray, windows: np.ndarray) -> np.ndarray:
+        """See ``Engine``."""
+        return self.decode(self.encode(drawings), windows)
 
-    def infer(self, name: str, *inputs: np.ndarray) -> list[np.ndarray]:
+    def encode(self, drawings: np.ndarray) -> np.ndarray:
+        """See ``Engine``: (B, 512, 512) uint8 to (B, 64, 32, 32) float32."""
+        latents = np.empty((len(drawings), 64, LATENT, LATENT), np.float32)
+        list(self._pool.map(self._encode, drawings, latents))
+        return latents
+
+    def decode(self, latents: np.ndarray, windows: np.ndarray) -> np.ndarray:
+        """See ``Engine``: to (B, 512, 512, 3) uint8 RGB."""
+        pictures = np.empty((len(latents), SIZE, SIZE, 3), np.uint8)
+        list(self._pool.map(self._draw, latents, windows, pictures))
+        return pictures
+
+    def _encode(self, drawing: np.ndarray, latent: np.ndarray) -> None:
+        latent[:] = self._infer("encode", drawing)[0]
+
+    @abstractmethod
+    def _draw(self, latent: np.ndarray, window: np.ndarray, picture: np.ndarray) -> None:
+        """Make a frame, (512, 512, 3) uint8, of a latent and a window."""
+
+    def _infer(self, name: str, *inputs: np.ndarray) -> list[np.ndarray]:
         """Run a network on one frame; the results are overwritten by the thread's next run."""
         request = getattr(self._local, name, None)
         if request is None:

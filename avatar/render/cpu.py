@@ -11,14 +11,14 @@ from ..nets import blocks, split
 from ..nets.renderer import LATENT, SIZE
 from ..speech.visemes import windows
 from . import fixing, tail
-from .compiled import Compiled, Parts, exported, fingerprint, kept
+from .compiled import CompiledEngine, Parts, exported, fingerprint, kept
 
 SAMPLES = 4
 """Frames of each clip that the fixed statistics are measured on."""
 
 
-class CpuEngine:
-    """An ``Engine`` (see ``engine.py``) for CPUs.
+class CpuEngine(CompiledEngine):
+    """Draws by the whole network.
 
     Args:
         identity: who is rendered; its clips tell what is usual for its network.
@@ -34,32 +34,12 @@ class CpuEngine:
         name = fingerprint(identity.renderer, code, drawings, seen)
         parts = kept(name, partial(_prepare, identity, drawings, seen))
         self._weights = tail.TailWeights(*(parts[name] for name in tail.TailWeights._fields))
-        self._networks = Compiled({name: parts[name] for name in ("encode", "front")})
-        self.batch = 2 * self._networks.cores
+        super().__init__({name: parts[name] for name in ("encode", "front")})
         compiling.join()
-
-    def __call__(self, drawings: np.ndarray, windows: np.ndarray) -> np.ndarray:
-        """See ``Engine``."""
-        return self.decode(self.encode(drawings), windows)
-
-    def encode(self, drawings: np.ndarray) -> np.ndarray:
-        """See ``Engine``: (B, 512, 512) uint8 to (B, 64, 32, 32) float32."""
-        latents = np.empty((len(drawings), 64, LATENT, LATENT), np.float32)
-        self._networks.each(self._encode, drawings, latents)
-        return latents
-
-    def decode(self, latents: np.ndarray, windows: np.ndarray) -> np.ndarray:
-        """See ``Engine``: to (B, 512, 512, 3) uint8 RGB."""
-        pictures = np.empty((len(latents), SIZE, SIZE, 3), np.uint8)
-        self._networks.each(self._draw, latents, windows, pictures)
-        return pictures
-
-    def _encode(self, drawing: np.ndarray, latent: np.ndarray) -> None:
-        latent[:] = self._networks.infer("encode", drawing)[0]
 
     def _draw(self, latent: np.ndarray, window: np.ndarray, picture: np.ndarray) -> None:
         """Where a frame is made."""
-        head, *mouth = self._networks.infer("front", latent, window)
+        head, *mouth = self._infer("front", latent, window)
         tail.draw(head, mouth[0] if mouth else head, self._weights, picture)
 
 

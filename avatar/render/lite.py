@@ -1,5 +1,6 @@
 """The engine for the lite renderer: OpenVINO alone, each core at a frame of its own."""
 
+import sys
 from functools import partial
 
 import cv2
@@ -11,12 +12,11 @@ from ..errors import RenderError
 from ..identity import Identity
 from ..nets import blocks, lite, split
 from ..nets.renderer import LATENT, SIZE
-from . import compiled
-from .compiled import Compiled, Parts, exported, fingerprint, kept
+from .compiled import CompiledEngine, Parts, exported, fingerprint, kept
 
 
-class LiteEngine:
-    """An ``Engine`` (see ``engine.py``) for CPUs, twice as fast and a little less exact.
+class LiteEngine(CompiledEngine):
+    """Draws by the lite renderer: twice as fast, and a little less exact.
 
     Args:
         identity: who is rendered.
@@ -33,35 +33,15 @@ class LiteEngine:
             raise RenderError(
                 f"{identity.name} has no lite renderer: `python -m avatar distill` makes one."
             )
-        name = fingerprint(network, (lite, split, blocks, compiled))
-        self._networks = Compiled(kept(name, partial(_prepare, network)))
-        self.batch = 2 * self._networks.cores
+        name = fingerprint(network, (lite, split, blocks, sys.modules[__name__]))
+        super().__init__(kept(name, partial(_prepare, network)))
         x, y, width, height = network.config.mouth_box
         self._box = slice(y, y + height), slice(x, x + width)
         self._share = np.ascontiguousarray(lite.fade(network.config)[self._box])
 
-    def __call__(self, drawings: np.ndarray, windows: np.ndarray) -> np.ndarray:
-        """See ``Engine``."""
-        return self.decode(self.encode(drawings), windows)
-
-    def encode(self, drawings: np.ndarray) -> np.ndarray:
-        """See ``Engine``: (B, 512, 512) uint8 to (B, 64, 32, 32) float32."""
-        latents = np.empty((len(drawings), 64, LATENT, LATENT), np.float32)
-        self._networks.each(self._encode, drawings, latents)
-        return latents
-
-    def decode(self, latents: np.ndarray, windows: np.ndarray) -> np.ndarray:
-        """See ``Engine``: to (B, 512, 512, 3) uint8 RGB."""
-        pictures = np.empty((len(latents), SIZE, SIZE, 3), np.uint8)
-        self._networks.each(self._draw, latents, windows, pictures)
-        return pictures
-
-    def _encode(self, drawing: np.ndarray, latent: np.ndarray) -> None:
-        latent[:] = self._networks.infer("encode", drawing)[0]
-
     def _draw(self, latent: np.ndarray, window: np.ndarray, picture: np.ndarray) -> None:
         """Where a frame is made."""
-        *head, even, odd = self._networks.infer("decode", latent, window)
+        *head, even, odd = self._infer("decode", latent, window)
         _interleave(*head, picture)
         mouth = np.empty((2 * len(even), 2 * len(even), 3), np.uint8)
         _interleave(even, odd, mouth)
