@@ -27,6 +27,8 @@ def bundle(tmp_path: Path) -> Path:
 def test_the_command_teaches_and_goes_on(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
     def distilled(steps: int) -> dict:
         schedule = Schedule(steps, batch=1, learning_rate=1e-3, warmup=1, constant=1, log_every=1,
                             sample_every=4)  # fmt: skip
@@ -41,6 +43,8 @@ def test_the_command_teaches_and_goes_on(
     assert 5 < first["psnr"] < again["psnr"] < 40 and 5 < again["mouth_psnr"] < 40
     assert (tmp_path / "run/samples_000004.jpg").is_file()
     lite = read_bundle(bundle).lite()
+    anew = module.Distiller(read_bundle(bundle), tmp_path / "anew", Schedule(1))
+    assert anew.teacher.name == "openvino"  # not what it taught before
     assert lite is not None and Path(again["path"]) == bundle / "lite.safetensors"
     kept = tmp_path / "cli.mp4"
     assert main(["speak", "--text", "Oh.", "--identity", str(bundle), "--engine", "lite",
