@@ -140,13 +140,16 @@ class Identity:
         path = self.folder / LITE
         if not path.is_file():
             return None
-        lite = Lite(self.config.network)
-        lite.load_state_dict(_read_weights(path, lite.state_dict()))
-        with safe_open(path, framework="pt") as file:
-            teacher = (file.metadata() or {}).get("teacher")
-        if teacher != _digest(self.renderer):
+        try:
+            with safe_open(path, framework="pt") as file:
+                teacher = (file.metadata() or {}).get("teacher")
+        except (SafetensorError, OSError) as error:
+            raise BundleError(f"{path.name} is damaged or cut short; fetch it again.") from error
+        if teacher != digest(self.renderer):
             _LOGGER.info("%s has a lite renderer of another teacher", self.name)
             return None
+        lite = Lite(self.config.network)
+        lite.load_state_dict(_read_weights(path, lite.state_dict()))
         return lite.eval().requires_grad_(False)
 
     def seen(self) -> SeenDrawings | None:
@@ -238,6 +241,7 @@ def save_identity(
     renderer: Renderer,
     clips: Iterable[Clip],
     *,
+    lite: Lite | None = None,
     oracle: Oracle | None = None,
     seen: SeenDrawings | None = None,
     preview: np.ndarray | None = None,
@@ -251,6 +255,7 @@ def save_identity(
         config: what ``config.json`` says.
         renderer: the trained network, built from ``config.network``.
         clips: head motion at the identity's frame rate.
+        lite: the lite renderer that this renderer taught.
         oracle: the trained oracle, built from ``config.oracle``; stored in half precision.
         seen: drawings that stand for all that the network was trained on.
         preview: (H, W, 3) uint8 RGB still.
@@ -272,6 +277,8 @@ def save_identity(
         text = json.dumps(config.to_dict(), indent=2, ensure_ascii=False)
         (temporary / CONFIG).write_text(text + "\n", encoding="utf-8")
         _write_weights(temporary / WEIGHTS, config.name, renderer.state_dict())
+        if lite is not None:
+            _write_lite(temporary / LITE, config.name, lite, renderer)
         if oracle is not None:
             halves = {key: value.half() for key, value in oracle.state_dict().items()}
             _write_weights(temporary / ORACLE, config.name, halves)
@@ -299,27 +306,38 @@ def save_lite(identity: Identity, lite: Lite) -> Path:
         Its file.
 
     Raises:
-        BundleError: if the bundle is the Hub's copy.
+        BundleError: if the bundle is not to be written to.
     """
+    check_own(identity)
+    path = identity.folder / LITE
+    with replacing(path) as temporary:
+        _write_lite(temporary, identity.name, lite, identity.renderer)
+    return path
+
+
+def check_own(identity: Identity) -> None:
+    """Raise BundleError for a bundle that cannot be added to: the Hub's copy, or a locked one."""
     if identity.revision is not None:
         raise BundleError(
             f"{identity.name} is a copy of the Hub's, which stays as it is: copy {identity.folder} "
             "and name the copy."
         )
-    path = identity.folder / LITE
-    with replacing(path) as temporary:
-        weights = {key: value.contiguous() for key, value in lite.state_dict().items()}
-        told = {"format": "pt", "name": identity.name, "teacher": _digest(identity.renderer)}
-        save_file(weights, temporary, metadata=told)
-    return path
+    if not os.access(identity.folder, os.W_OK):
+        raise BundleError(f"The bundle {identity.folder} cannot be written to.")
 
 
-def _digest(renderer: Renderer) -> str:
+def _write_lite(path: Path, name: str, lite: Lite, teacher: Renderer) -> None:
+    weights = {key: value.contiguous() for key, value in lite.state_dict().items()}
+    told = {"format": "pt", "name": name, "teacher": digest(teacher)}
+    save_file(weights, path, metadata=told)
+
+
+def digest(renderer: Renderer) -> str:
     """Tells one renderer's weights from another's."""
-    digest = hashlib.sha256()
+    result = hashlib.sha256()
     for name, tensor in renderer.state_dict().items():
-        digest.update(name.encode() + tensor.numpy().tobytes())
-    return digest.hexdigest()
+        result.update(name.encode() + tensor.cpu().numpy().tobytes())
+    return result.hexdigest()
 
 
 def _swap(new: Path, folder: Path) -> None:

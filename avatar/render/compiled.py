@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import os
+import sys
 import threading
 import warnings
 from abc import ABC, abstractmethod
@@ -18,6 +19,7 @@ from safetensors.numpy import load_file, save_file
 from torch import Tensor, nn
 
 from ..files import replacing
+from ..nets import renderer
 from ..nets.renderer import LATENT, SIZE
 
 _LOGGER = logging.getLogger(__name__)
@@ -122,7 +124,7 @@ def fingerprint(network: nn.Module, code: Iterable[ModuleType], *arrays: np.ndar
     device = ov.Core().get_property("CPU", "FULL_DEVICE_NAME")
     facts = [ov.__version__, device, os.cpu_count(), options(), network.config.to_dict()]
     digest = hashlib.sha256(json.dumps(facts).encode())
-    for module in code:
+    for module in (renderer, sys.modules[__name__], *code):
         digest.update(Path(module.__file__).read_bytes())
     for array in arrays:
         digest.update(array.tobytes())

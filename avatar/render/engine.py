@@ -61,6 +61,8 @@ def make_engine(identity: Identity, kind: str = "auto") -> Engine:
     cuda = torch.cuda.is_available()
     if kind == "auto":
         kind = "torch" if cuda else cpu_kind(identity)
+    if kind in ("lite", "openvino") and not find_spec("openvino"):
+        raise RenderError(f"The engine {kind} needs openvino: pip install openvino.")
     if kind == "lite":
         from .lite import LiteEngine
 

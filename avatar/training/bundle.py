@@ -61,6 +61,7 @@ def write_bundle(capture: Capture, person: Identity, oracle: Oracle | None) -> P
         person.folder, person.config, person.renderer, person.clips.values(),
         preview=_portrait(person, person.clip()),
         card=model_card(person.config, capture),
+        lite=person.lite(),
         oracle=oracle,
         seen=gather_seen(capture),
         overwrite=True,

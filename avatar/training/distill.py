@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from ..errors import AvatarError
 from ..face.drawing import SIZE, draw
 from ..hub import Progress
-from ..identity import Identity, save_lite
+from ..identity import Identity, check_own, digest, save_lite
 from ..nets.lite import Lite
 from ..nets.pixels import signed, unit
 from ..render.engine import make_engine
@@ -71,6 +71,7 @@ def distill(
     """
     if not identity.config.network.mouth_decoder:
         raise AvatarError("A lite renderer can be taught by one with a mouth decoder alone.")
+    check_own(identity)
     trainer = Distiller(identity, run, SCHEDULE)
 
     def tell(share: float) -> None:
@@ -102,7 +103,8 @@ class Distiller(Trainer):
         x, y, w, h = identity.config.network.mouth_box
         weight = torch.ones(1, 1, SIZE, SIZE)
         weight[..., y : y + h, x : x + w] += MOUTH
-        super().__init__(run, schedule, {LITE: lite}, {"teacher": identity.name})
+        taught_by = {"teacher": identity.name, "weights": digest(identity.renderer)}
+        super().__init__(run, schedule, {LITE: lite}, taught_by)
         self.weight = weight.to(self.device)
 
     def batch(self, step: int) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from avatar.errors import BundleError, RenderError
-from avatar.identity import Identity, load_identity, save_lite
+from avatar.identity import Identity, load_identity, read_bundle, save_identity, save_lite
 from avatar.metrics.image import psnr
 from avatar.nets.lite import Lite
 from avatar.nets.pixels import to_bytes
@@ -76,9 +76,20 @@ def test_one_that_another_renderer_taught_is_left_aside(tmp_path: Path) -> None:
     other = replace(one, renderer=Renderer(one.config.network))
     assert one.lite() is not None and other.lite() is None
     assert (cpu_kind(one), cpu_kind(other)) == ("lite", "openvino")
+    config = replace(one.config, network=replace(one.config.network, window=4, mouth_decoder=False))
+    grown = replace(one, config=config, renderer=Renderer(config.network))
+    assert grown.lite() is None  # whatever its file holds
 
 
 def test_the_copy_of_the_hub_stays_as_it_is(tmp_path: Path) -> None:
     one = with_lite(tmp_path)
     with pytest.raises(BundleError, match="copy of the Hub's"):
         save_lite(replace(one, revision="0" * 40), one.lite())
+
+
+def test_a_bundle_that_is_written_anew_keeps_it(tmp_path: Path) -> None:
+    one = with_lite(tmp_path)
+    clips = [one.clip("still")]
+    config = replace(one.config, default_clip="still")
+    folder = save_identity(tmp_path / "anew", config, one.renderer, clips, lite=one.lite())
+    assert read_bundle(folder).lite() is not None

@@ -11,6 +11,7 @@ import torch
 from avatar.cli import main
 from avatar.errors import AvatarError
 from avatar.identity import load_identity, read_bundle
+from avatar.nets.renderer import Renderer
 from avatar.training import distill as module
 from avatar.training.schedule import Schedule
 
@@ -45,6 +46,12 @@ def test_the_command_teaches_and_goes_on(
     lite = read_bundle(bundle).lite()
     anew = module.Distiller(read_bundle(bundle), tmp_path / "anew", Schedule(1))
     assert anew.teacher.name == "openvino"  # not what it taught before
+    other = replace(read_bundle(bundle), renderer=Renderer(lite.config))
+    with pytest.raises(AvatarError, match="trains something else"):
+        module.Distiller(other, tmp_path / "run", module.SCHEDULE)
+    with pytest.raises(AvatarError, match="copy of the Hub's"):
+        module.distill(replace(other, revision="0" * 40), tmp_path / "none")
+    assert not (tmp_path / "none").exists()
     assert lite is not None and Path(again["path"]) == bundle / "lite.safetensors"
     kept = tmp_path / "cli.mp4"
     assert main(["speak", "--text", "Oh.", "--identity", str(bundle), "--engine", "lite",
