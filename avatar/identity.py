@@ -278,7 +278,8 @@ def save_identity(
         (temporary / CONFIG).write_text(text + "\n", encoding="utf-8")
         _write_weights(temporary / WEIGHTS, config.name, renderer.state_dict())
         if lite is not None:
-            _write_lite(temporary / LITE, config.name, lite, renderer)
+            weights, teacher = lite.state_dict(), digest(renderer)
+            _write_weights(temporary / LITE, config.name, weights, teacher=teacher)
         if oracle is not None:
             halves = {key: value.half() for key, value in oracle.state_dict().items()}
             _write_weights(temporary / ORACLE, config.name, halves)
@@ -311,7 +312,8 @@ def save_lite(identity: Identity, lite: Lite) -> Path:
     check_own(identity)
     path = identity.folder / LITE
     with replacing(path) as temporary:
-        _write_lite(temporary, identity.name, lite, identity.renderer)
+        teacher = digest(identity.renderer)
+        _write_weights(temporary, identity.name, lite.state_dict(), teacher=teacher)
     return path
 
 
@@ -326,16 +328,10 @@ def check_own(identity: Identity) -> None:
         raise BundleError(f"The bundle {identity.folder} cannot be written to.")
 
 
-def _write_lite(path: Path, name: str, lite: Lite, teacher: Renderer) -> None:
-    weights = {key: value.contiguous() for key, value in lite.state_dict().items()}
-    told = {"format": "pt", "name": name, "teacher": digest(teacher)}
-    save_file(weights, path, metadata=told)
-
-
-def digest(renderer: Renderer) -> str:
-    """Tells one renderer's weights from another's."""
+def digest(network: torch.nn.Module) -> str:
+    """Tells one network's weights from another's."""
     result = hashlib.sha256()
-    for name, tensor in renderer.state_dict().items():
+    for name, tensor in network.state_dict().items():
         result.update(name.encode() + tensor.cpu().numpy().tobytes())
     return result.hexdigest()
 
@@ -373,9 +369,11 @@ def _local_folder(source: str | Path) -> Path | None:
     return None
 
 
-def _write_weights(path: Path, name: str, weights: Mapping[str, torch.Tensor]) -> None:
+def _write_weights(
+    path: Path, name: str, weights: Mapping[str, torch.Tensor], **told: str
+) -> None:
     contiguous = {key: value.contiguous() for key, value in weights.items()}
-    save_file(contiguous, path, metadata={"format": "pt", "name": name})
+    save_file(contiguous, path, metadata={"format": "pt", "name": name, **told})
 
 
 def _read_weights(

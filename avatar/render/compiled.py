@@ -19,6 +19,7 @@ from safetensors.numpy import load_file, save_file
 from torch import Tensor, nn
 
 from ..files import replacing
+from ..identity import digest
 from ..nets import renderer
 from ..nets.renderer import LATENT, SIZE
 
@@ -123,14 +124,13 @@ def fingerprint(network: nn.Module, code: Iterable[ModuleType], *arrays: np.ndar
 
     device = ov.Core().get_property("CPU", "FULL_DEVICE_NAME")
     facts = [ov.__version__, device, os.cpu_count(), options(), network.config.to_dict()]
-    digest = hashlib.sha256(json.dumps(facts).encode())
+    result = hashlib.sha256(json.dumps(facts).encode())
     for module in (renderer, sys.modules[__name__], *code):
-        digest.update(Path(module.__file__).read_bytes())
+        result.update(Path(module.__file__).read_bytes())
     for array in arrays:
-        digest.update(array.tobytes())
-    for name, tensor in network.state_dict().items():
-        digest.update(name.encode() + tensor.numpy().tobytes())
-    return digest.hexdigest()[:32]
+        result.update(array.tobytes())
+    result.update(digest(network).encode())
+    return result.hexdigest()[:32]
 
 
 def kept(name: str, prepare: Callable[[], Parts]) -> Parts:

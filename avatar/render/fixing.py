@@ -45,11 +45,16 @@ def measure(renderer: Renderer, drawings: np.ndarray, windows: np.ndarray) -> St
     seen: dict[nn.Module, list[tuple[Tensor, Tensor]]] = {}
     with torch.inference_mode(), _listening(renderer, seen):
         for drawing, window in zip(drawings, windows, strict=True):
-            lines = torch.from_numpy(drawing)[None, None].expand(-1, 3, -1, -1) / 255
-            renderer.head(lines, torch.from_numpy(window)[None])
+            _draw(renderer, drawing, window)
     means = {norm: [torch.stack(s).mean(0) for s in zip(*found, strict=True)]
              for norm, found in seen.items()}  # fmt: skip
     return {norm: (mean.clone(), variance.clone()) for norm, (mean, variance) in means.items()}
+
+
+def _draw(renderer: Renderer, drawing: np.ndarray, window: np.ndarray) -> None:
+    """One frame, for those who listen to the layers."""
+    lines = torch.from_numpy(drawing)[None, None].expand(-1, 3, -1, -1) / 255
+    renderer.head(lines, torch.from_numpy(window)[None])
 
 
 @contextmanager
@@ -97,8 +102,7 @@ def rank(renderer: Renderer, drawings: np.ndarray, windows: np.ndarray) -> int:
     conv, seen = renderer.head_decoder.out, []
     handle = conv.register_forward_hook(lambda _, inputs, made: seen.append((inputs[0], made)))
     for at in np.linspace(0, len(drawings) - 1, JUDGED).astype(int):
-        lines = torch.from_numpy(drawings[at])[None, None].expand(-1, 3, -1, -1) / 255
-        renderer.head(lines, torch.from_numpy(windows[at])[None])
+        _draw(renderer, drawings[at], windows[at])
     handle.remove()
     for channels in RANKS[:-1]:
         upright, across = _halves(conv, channels)

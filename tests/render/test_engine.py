@@ -10,6 +10,7 @@ import torch
 from numba.core import caching
 from safetensors.numpy import load_file
 
+from avatar.cli_common import ENGINES as NAMED
 from avatar.errors import RenderError
 from avatar.identity import Identity, load_identity
 from avatar.metrics.image import crop, psnr
@@ -18,7 +19,7 @@ from avatar.nets.renderer import Renderer, RendererConfig
 from avatar.nets.split import Encode
 from avatar.render import cpu, fixing, tail
 from avatar.render.cpu import CpuEngine
-from avatar.render.engine import Engine, make_engine
+from avatar.render.engine import ENGINES, Engine, make_engine
 
 CONFIGS = {
     "product": RendererConfig(),
@@ -151,6 +152,10 @@ def test_a_cache_that_cannot_be_written_does_no_harm(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert CpuEngine(mira).encode(inputs(mira)[0][:1]).shape == (1, 64, 32, 32)
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_engines_are_named_as_they_are() -> None:
+    assert NAMED == ENGINES
 
 
 def test_an_unknown_engine_is_named(mira: Identity) -> None:
