@@ -13,7 +13,7 @@ from ..metrics.proof import Proof
 from ..render.receipt import receipt_path
 from .backstage import PROOF_CHARS, Backstage
 from .request import Request
-from .status import MODEL, PRIVATE, facts, note, running, told
+from .status import MODEL, PRIVATE, STOPPED, facts, note, running, told
 
 CLAIM = "My mouth follows the sound alone, wherever my head turns."
 INTRODUCTION = """<div class="lead"><h2>Prove it</h2><p>One sentence over four head motions, and
@@ -64,11 +64,10 @@ def build(backstage: Backstage, identity: gr.Radio) -> None:
         lambda path: (*idle, gr.update(visible=True), path, str(receipt_path(path))), video,
         [go, cancel, downloads, download, paper], **PRIVATE,
     )  # fmt: skip
-    run.failure(lambda: (*idle, gone, ""), None, [go, cancel, screen, status], **PRIVATE)
-    cancel.click(
-        lambda: (*idle, gone, note("Cancelled. Nothing was kept.")), None,
-        [go, cancel, screen, status], cancels=run, **PRIVATE,
-    )  # fmt: skip
+    run.failure(
+        lambda: (*idle, gone, note(STOPPED)), None, [go, cancel, screen, status], **PRIVATE
+    )
+    cancel.click(lambda: idle, None, [go, cancel], cancels=run, **PRIVATE)
 
 
 class Prover:

@@ -16,10 +16,10 @@ from ..render.receipt import Receipt
 from ..speech import tts
 from . import studio_view
 from .backstage import Backstage
-from .controls import IDLE, Parts, controls, portrait, stage
+from .controls import Parts, controls, portrait, stage
 from .motion import Motion
 from .request import Request, Result
-from .status import MODEL, PRIVATE, facts, note, running, told
+from .status import MODEL, PRIVATE, STOPPED, facts, note, running, told
 from .timeline import PLAYHEAD, timeline
 
 SOURCES = {"tts": "voice", "aligned": "transcript", "recognized": "sound"}
@@ -248,13 +248,10 @@ def _connect(p: Parts, handlers: Handlers, tab: gr.Tab) -> None:
         [*buttons, p.downloads, p.mp4, p.receipt, p.json, p.csv, p.wav], **PRIVATE,
     )  # fmt: skip
     run.failure(
-        lambda identity: (*idle, at_rest(identity), note(IDLE)),
+        lambda identity: (*idle, at_rest(identity), note(STOPPED)),
         p.identity, [*buttons, p.preview, p.status], **PRIVATE,
     )  # fmt: skip
-    p.cancel.click(
-        lambda identity: (*idle, at_rest(identity), note("Cancelled. Nothing was kept.")),
-        p.identity, [*buttons, p.preview, p.status], cancels=run, **PRIVATE,
-    )  # fmt: skip
+    p.cancel.click(lambda: idle, None, buttons, cancels=run, **PRIVATE)
     looks = [
         change(
             handlers.follow, [p.film, p.film_use, p.identity], p.motion, api_visibility="private",

@@ -25,6 +25,10 @@ LOOK: dict[str, Any] = {
 }  # fmt: skip
 """Handlers that follow a slider: only where it is now matters."""
 
+STOPPED = "Stopped. Nothing was kept."
+"""Of a job that was cancelled or failed. Gradio runs `failure` for both, and after whatever the
+button that cancels runs: said there, it is the last word."""
+
 SORRY = "Sorry, something went wrong here, not with what you sent; please try again."
 FULL = "Sorry, the disk of this server is full; please try again later."
 

@@ -81,6 +81,7 @@ def test_cancel(open_page, jobs_left):
     page.get_by_text("Nothing was kept").wait_for()
     eventually(page, lambda: len(jobs_left() & jobs) == len(jobs) - 1)
     playwright.expect(page.get_by_role("button", name="Generate")).to_be_enabled()
+    assert page.get_by_text("Nothing was kept").is_visible()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
@@ -134,6 +135,7 @@ def test_a_proof_is_cancelled(open_page, jobs_left):
     page.get_by_text("Nothing was kept").wait_for()
     eventually(page, lambda: len(jobs_left() & jobs) == len(jobs) - 1)
     playwright.expect(page.get_by_role("button", name="Prove it")).to_be_enabled()
+    assert page.get_by_text("Nothing was kept").is_visible()
 
 
 def test_films_are_prepared_with_consent_alone_and_found_again(open_page, backstage, mira_film):
