@@ -7,7 +7,8 @@ from typing import Any
 
 from .cli_common import add_identity, add_progress, check_folder, progress_of, verb
 
-PARTS = ("video", "stages", "live", "engines", "peers", "gpu")
+USUAL = "video", "stages", "live", "engines", "peers", "gpu"
+PARTS = *USUAL, "long"
 """Of a benchmark; named here, too, since the command line must be there at once."""
 
 
@@ -26,8 +27,9 @@ def _add_benchmark(verbs: Any) -> None:
     )  # fmt: skip
     add_identity(parser, "--identity", default="mira")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of the spoken clip")
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS,
-                        help="measure these alone")  # fmt: skip
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=USUAL,
+                        help="measure these alone; long: one video of all the seconds (make it "
+                        "1800), tenth by tenth")  # fmt: skip
     add_progress(parser)
 
 

@@ -9,6 +9,7 @@ from ..identity import Identity
 from .engines import time_engines
 from .gpu import time_gpu
 from .live import time_live
+from .long import time_long
 from .machine import machine
 from .peers import compare_peers
 from .stand import Stand
@@ -21,14 +22,17 @@ PARTS: dict[str, Callable[[Stand], Any]] = {
     "engines": time_engines,
     "peers": compare_peers,
     "gpu": time_gpu,
+    "long": time_long,
 }
 """What can be measured, in this order; each gives plain values for JSON."""
+USUAL = tuple(name for name in PARTS if name != "long")
+"""What is worth measuring with seconds of sound."""
 
 
 def benchmark(
     identity: Identity,
     seconds: float = 10.0,
-    parts: Sequence[str] = tuple(PARTS),
+    parts: Sequence[str] = USUAL,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Measure speed, memory and loss.

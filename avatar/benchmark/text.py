@@ -23,7 +23,6 @@ def as_markdown(result: dict[str, Any]) -> str:
 
 
 def _video(video: dict[str, Any]) -> Iterable[str]:
-    memory = video["peak_memory_mb"]
     return _table(("from sound to video", "", "included"), [
         ("sound to MP4", f"{video['end_to_end_s']:.2f} s",
          f"all stages below, engine {video['engine']}; not the first time in the process"),
@@ -36,7 +35,7 @@ def _video(video: dict[str, Any]) -> Iterable[str]:
         ("first frame of a typed sentence after",
          f"{1000 * video['first_frame_of_text_s']:.0f} ms",
          "warm, through Avatar.stream: speaking all of it, one frame"),
-        ("peak memory", "not told by this system" if memory is None else f"{memory:.0f} MB",
+        ("peak memory", _memory(video["peak_memory_mb"]),
          "of this process until then, without ffmpeg"),
     ])  # fmt: skip
 
@@ -118,11 +117,30 @@ def _gpu(gpu: dict[str, Any]) -> Iterable[str]:
     ])  # fmt: skip
 
 
+def _long(long: dict[str, Any]) -> Iterable[str]:
+    tenths = long["tenths"]
+    memory = ", ".join(_memory(row["memory_mb"]) for row in tenths)
+    return _table(("one long video", "", "included"), [
+        ("sound to MP4", f"{long['total_s']:.1f} s ({long['speed']:.2f}x real time)",
+         f"engine {long['engine']}; two seconds of video were made before"),
+        ("hear it", f"{long['hear_s']:.1f} s", "all of it, before the first frame"),
+        ("a frame, by tenths", ", ".join(f"{row['ms']:.2f}" for row in tenths),
+         f"ms; {tenths[-1]['frames']} frames each, drawn, encoded and written"),
+        ("memory, by tenths", memory, "of this process, at the end of each"),
+        ("look at the file", f"{long['look_s']:.1f} s", "it is decoded again, lips are read"),
+        ("peak memory", _memory(long["peak_memory_mb"]), "of this process, without ffmpeg"),
+    ])  # fmt: skip
+
+
 _TABLES: dict[str, Callable[[Any], Iterable[str]]] = {
     "video": _video, "stages": _stages, "live": _live, "engines": _engines, "peers": _peers,
-    "gpu": _gpu,
+    "gpu": _gpu, "long": _long,
 }  # fmt: skip
 """How each part of ``run.PARTS`` is shown."""
+
+
+def _memory(megabytes: float | None) -> str:
+    return "not told by this system" if megabytes is None else f"{megabytes:.0f} MB"
 
 
 def _rate(value: float) -> str:

@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from avatar.benchmark import PARTS, as_markdown, benchmark, stand
+from avatar import cli_engine
+from avatar.benchmark import PARTS, USUAL, as_markdown, benchmark, stand
 from avatar.benchmark.stand import speech_of
-from avatar.cli_engine import PARTS as NAMED
 from avatar.identity import Identity
 
 
@@ -34,8 +34,25 @@ def test_the_way_to_a_video_is_measured_stage_by_stage(
     assert "| peak memory | not told by this system |" in as_markdown(result)
 
 
+@pytest.mark.parametrize(("seconds", "tenths"), [(0.12, [1, 1, 1]), (1.0, [2, 3] * 5)])
+def test_a_long_video_is_measured_tenth_by_tenth(
+    nobody: Identity, short: None, quick: type, monkeypatch: pytest.MonkeyPatch,
+    seconds: float, tenths: list[int],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(stand, "make_engine", lambda identity: quick())
+    result = json.loads(json.dumps(benchmark(nobody, seconds, ["long"])))
+    long = result["long"]
+    assert [row["frames"] for row in long["tenths"]] == tenths
+    assert all(row["ms"] > 0 for row in long["tenths"])
+    made = sum(row["ms"] * row["frames"] for row in long["tenths"]) / 1000
+    assert long["hear_s"] + made + long["look_s"] == pytest.approx(long["total_s"])
+    assert long["speed"] == pytest.approx(seconds / long["total_s"])
+    milliseconds = ", ".join(f"{row['ms']:.2f}" for row in long["tenths"])
+    assert f"| a frame, by tenths | {milliseconds} |" in as_markdown(result)
+
+
 def test_parts_are_named_as_they_are() -> None:
-    assert tuple(PARTS) == NAMED
+    assert (tuple(PARTS), USUAL) == (cli_engine.PARTS, cli_engine.USUAL)
 
 
 @pytest.mark.parametrize("seconds", [0.5, 3.21])
