@@ -229,9 +229,7 @@ class Avatar:
     def _motion(self, clip: str | Path | Clip | None) -> Generator[Step, None, Clip]:
         """Motion that the network can draw: others' is pulled to the drawings that it has seen."""
         own = self.identity.clips
-        if isinstance(clip, Path) or (
-            isinstance(clip, str) and clip not in own and _names_file(clip)
-        ):
+        if _is_film(clip, self.identity):
             from .capture.driving import drive
 
             driven = yield from looking(drive(clip, self.identity))
@@ -260,6 +258,28 @@ class Avatar:
             "identity": f"{name}@{revision}" if revision else name,
             "software": f"Avatar {__version__}",
         }
+
+
+def check_clip(clip: str | Path | None, identity: Identity) -> None:
+    """Look at what ``Avatar.speak`` is to take for head motion, before seconds of work.
+
+    Raises:
+        ClipError: if an identity has no clip of that name.
+        CaptureError: if a video is not there, or is none.
+    """
+    if _is_film(clip, identity):
+        from .capture.source import open_video
+
+        open_video(clip)
+    else:
+        identity.clip(clip)
+
+
+def _is_film(clip: str | Path | Clip | None, identity: Identity) -> bool:
+    """Whether head motion is asked for by a video's file."""
+    return isinstance(clip, Path) or (
+        isinstance(clip, str) and clip not in identity.clips and _names_file(clip)
+    )
 
 
 def _names_file(text: str) -> bool:

@@ -95,17 +95,23 @@ def _speak(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _speak_once(options: argparse.Namespace) -> dict[str, Any]:
-    from .avatar import Avatar
+    from .avatar import Avatar, check_clip
+    from .identity import load_identity
+    from .render.engine import make_engine
     from .speech.speech import Speech
 
+    out, bars = options.out or OUT, ProgressBars()
     check_folder(options.visemes)
-    avatar = Avatar.load(options.identity, options.revision, engine=options.engine)
-    bars, source = ProgressBars(), options.audio
-    if source is None:  # spoken here, since ``Avatar.speak`` takes "my talk.mp3" for a file
-        fps = avatar.identity.config.fps
+    check_folder(out)
+    person = load_identity(options.identity, options.revision)
+    check_clip(options.dub or options.clip, person)
+    fps = person.config.fps
+    if options.audio is not None:
+        source = Speech.from_file(options.audio, fps, options.transcript)
+    else:  # spoken here, since ``Avatar.speak`` takes "my talk.mp3" for a file
         source = Speech.from_text(options.text, fps, options.voice, options.rate, options.pitch)
-    how = {"transcript": options.transcript, "strength": options.strength}
-    how |= {"label": options.label, "out": options.out or OUT, "progress": bars}
+    avatar = Avatar(person, make_engine(person, options.engine))  # seconds, after what is refused
+    how = {"strength": options.strength, "label": options.label, "out": out, "progress": bars}
     if options.dub is not None:
         video = avatar.dub(options.dub, source, **how)
     else:
@@ -226,9 +232,8 @@ def _stretch(options: argparse.Namespace) -> dict[str, Any]:
 
     check_folder(options.out)
     person = load_identity(options.identity, options.revision)
-    picture, pulled, left = stretch_sheet(
-        person, make_engine(person), person.clip(options.clip), options.times
-    )
+    clip = person.clip(options.clip)
+    picture, pulled, left = stretch_sheet(person, make_engine(person), clip, options.times)
     with replacing(options.out) as temporary:
         Image.fromarray(picture).save(temporary, "png")
     print(f"{options.out}: {pulled.warning or 'nothing was outside'}")

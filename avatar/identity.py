@@ -5,27 +5,21 @@ against what the configuration asks for before memory is taken, and every weight
 """
 
 import hashlib
-import json
 import logging
-import os
-import secrets
-import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from . import hub
 from .errors import BundleError, ClipError
 from .face.clip import Clip
 from .face.seen import SeenDrawings
-from .files import replacing
 from .identity_config import CONFIG, NAME, IdentityConfig
 from .nets.lite import Lite
 from .nets.oracle import Oracle
@@ -33,14 +27,13 @@ from .nets.renderer import Renderer
 
 __all__ = [
     "Clips", "Identity", "IdentityConfig", "list_identities", "load_identity", "read_bundle",
-    "save_identity", "save_lite",
 ]  # fmt: skip
 
 _LOGGER = logging.getLogger(__name__)
 
 WEIGHTS, ORACLE, CLIPS = "renderer.safetensors", "oracle.safetensors", "clips"
 LITE = "lite.safetensors"
-SEEN, PREVIEW, CARD = "seen.safetensors", "preview.webp", "README.md"
+SEEN, PREVIEW = "seen.safetensors", "preview.webp"
 
 
 class Clips(Mapping[str, Clip]):
@@ -140,11 +133,8 @@ class Identity:
         path = self.folder / LITE
         if not path.is_file():
             return None
-        try:
-            with safe_open(path, framework="pt") as file:
-                teacher = (file.metadata() or {}).get("teacher")
-        except (SafetensorError, OSError) as error:
-            raise BundleError(f"{path.name} is damaged or cut short; fetch it again.") from error
+        with _opened(path) as file:
+            teacher = (file.metadata() or {}).get("teacher")
         if teacher != digest(self.renderer):
             _LOGGER.info("%s has a lite renderer of another teacher", self.name)
             return None
@@ -235,126 +225,12 @@ def read_bundle(folder: str | Path) -> Identity:
     return Identity(config, renderer.eval().requires_grad_(False), clips, folder)
 
 
-def save_identity(
-    folder: str | Path,
-    config: IdentityConfig,
-    renderer: Renderer,
-    clips: Iterable[Clip],
-    *,
-    lite: Lite | None = None,
-    oracle: Oracle | None = None,
-    seen: SeenDrawings | None = None,
-    preview: np.ndarray | None = None,
-    card: str = "",
-    overwrite: bool = False,
-) -> Path:
-    """Write a bundle, whole or not at all.
-
-    Args:
-        folder: where; its parents are made as needed.
-        config: what ``config.json`` says.
-        renderer: the trained network, built from ``config.network``.
-        clips: head motion at the identity's frame rate.
-        lite: the lite renderer that this renderer taught.
-        oracle: the trained oracle, built from ``config.oracle``; stored in half precision.
-        seen: drawings that stand for all that the network was trained on.
-        preview: (H, W, 3) uint8 RGB still.
-        card: text of the model card, ``README.md``.
-        overwrite: replace what stands at ``folder``.
-
-    Returns:
-        The folder.
-
-    Raises:
-        BundleError: if the folder exists and may not be replaced, or the parts do not fit.
-    """
-    folder = Path(folder)
-    if folder.exists() and not overwrite:
-        raise BundleError(f"{folder} exists already; choose another name or allow replacing it.")
-    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
-    try:
-        (temporary / CLIPS).mkdir(parents=True)
-        text = json.dumps(config.to_dict(), indent=2, ensure_ascii=False)
-        (temporary / CONFIG).write_text(text + "\n", encoding="utf-8")
-        _write_weights(temporary / WEIGHTS, config.name, renderer.state_dict())
-        if lite is not None:
-            weights, teacher = lite.state_dict(), digest(renderer)
-            _write_weights(temporary / LITE, config.name, weights, teacher=teacher)
-        if oracle is not None:
-            halves = {key: value.half() for key, value in oracle.state_dict().items()}
-            _write_weights(temporary / ORACLE, config.name, halves)
-        if seen is not None:
-            seen.save(temporary / SEEN)
-        for clip in clips:
-            clip.save(temporary / CLIPS / f"{clip.name}.safetensors")
-        (temporary / CARD).write_text(card, encoding="utf-8")
-        if preview is not None:
-            _save_preview(temporary / PREVIEW, preview)
-        written = read_bundle(temporary)  # what cannot be loaded must not replace what can
-        written.seen()
-        if oracle is not None:
-            written.oracle()
-        _swap(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return folder
-
-
-def save_lite(identity: Identity, lite: Lite) -> Path:
-    """Put a lite renderer into an identity's bundle, in the place of an earlier one.
-
-    Returns:
-        Its file.
-
-    Raises:
-        BundleError: if the bundle is not to be written to.
-    """
-    check_own(identity)
-    path = identity.folder / LITE
-    with replacing(path) as temporary:
-        teacher = digest(identity.renderer)
-        _write_weights(temporary, identity.name, lite.state_dict(), teacher=teacher)
-    return path
-
-
-def check_own(identity: Identity) -> None:
-    """Raise BundleError for a bundle that cannot be added to: the Hub's copy, or a locked one."""
-    if identity.revision is not None:
-        raise BundleError(
-            f"{identity.name} is a copy of the Hub's, which stays as it is: copy {identity.folder} "
-            "and name the copy."
-        )
-    if not os.access(identity.folder, os.W_OK):
-        raise BundleError(f"The bundle {identity.folder} cannot be written to.")
-
-
 def digest(network: torch.nn.Module) -> str:
     """Tells one network's weights from another's."""
     result = hashlib.sha256()
     for name, tensor in network.state_dict().items():
         result.update(name.encode() + tensor.cpu().numpy().tobytes())
     return result.hexdigest()
-
-
-def _swap(new: Path, folder: Path) -> None:
-    """Put ``new`` in the place of ``folder``, which may exist."""
-    if not folder.exists():
-        os.replace(new, folder)
-        return
-    old = new.with_name(f"{new.name}.old")
-    os.replace(folder, old)
-    try:
-        os.replace(new, folder)
-    except OSError:
-        os.replace(old, folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _save_preview(path: Path, picture: np.ndarray) -> None:
-    import cv2
-
-    cv2.imwrite(str(path), picture[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, 85])
 
 
 def _shelves() -> list[Path]:
@@ -369,13 +245,6 @@ def _local_folder(source: str | Path) -> Path | None:
     return None
 
 
-def _write_weights(
-    path: Path, name: str, weights: Mapping[str, torch.Tensor], **told: str
-) -> None:
-    contiguous = {key: value.contiguous() for key, value in weights.items()}
-    save_file(contiguous, path, metadata={"format": "pt", "name": name, **told})
-
-
 def _read_weights(
     path: Path, expected: Mapping[str, torch.Tensor], types: tuple[str, ...] = ("F32",)
 ) -> dict[str, torch.Tensor]:
@@ -383,26 +252,33 @@ def _read_weights(
 
     Names, shapes and types are checked before any is read.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            names = set(file.keys())
-            if names != set(expected):
-                odd = sorted(names ^ set(expected))[0]
-                problem = "has an unknown" if odd in names else "lacks the"
-                raise BundleError(f"{path.name} {problem} weight {odd[:80]!r}.")
-            for name, tensor in expected.items():
-                part = file.get_slice(name)
-                if part.get_shape() != list(tensor.shape) or part.get_dtype() not in types:
-                    raise BundleError(
-                        f"{path.name} has {name} as {part.get_dtype()} {part.get_shape()}, "
-                        f"but the network needs {' or '.join(types)} {list(tensor.shape)}."
-                    )
-            weights = {name: file.get_tensor(name).float() for name in expected}
-    except FileNotFoundError as error:
-        raise BundleError(f"The bundle {path.parent} is missing {path.name}.") from error
-    except (SafetensorError, OSError) as error:
-        raise BundleError(f"{path.name} is damaged or cut short; fetch it again.") from error
+    with _opened(path) as file:
+        names = set(file.keys())
+        if names != set(expected):
+            odd = sorted(names ^ set(expected))[0]
+            problem = "has an unknown" if odd in names else "lacks the"
+            raise BundleError(f"{path.name} {problem} weight {odd[:80]!r}.")
+        for name, tensor in expected.items():
+            part = file.get_slice(name)
+            if part.get_shape() != list(tensor.shape) or part.get_dtype() not in types:
+                raise BundleError(
+                    f"{path.name} has {name} as {part.get_dtype()} {part.get_shape()}, "
+                    f"but the network needs {' or '.join(types)} {list(tensor.shape)}."
+                )
+        weights = {name: file.get_tensor(name).float() for name in expected}
     for name, tensor in weights.items():
         if not torch.isfinite(tensor).all():
             raise BundleError(f"{path.name} holds NaN or infinite numbers in {name}.")
     return weights
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[safe_open]:
+    """A bundle's weights; what is wrong with the file is raised as a BundleError."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            yield file
+    except FileNotFoundError as error:
+        raise BundleError(f"The bundle {path.parent} is missing {path.name}.") from error
+    except (SafetensorError, OSError) as error:
+        raise BundleError(f"{path.name} is damaged or cut short; fetch it again.") from error

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from avatar.face.mashing import FaceGeometry
-from avatar.identity import load_identity, save_identity
+from avatar.identity import load_identity
+from avatar.identity_saving import save_identity
 from avatar.nets.oracle import Oracle, OracleConfig
 from avatar.speech.visemes import SILENCE
 

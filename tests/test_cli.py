@@ -14,10 +14,8 @@ from fake_capture import make_capture
 from fake_engine import QuickEngine
 from masher import make_masher
 
-from avatar import Avatar
 from avatar.cli import main
-from avatar.identity import load_identity
-from avatar.render import video
+from avatar.render import engine, video
 from avatar.render.receipt import Receipt
 from avatar.speech.audio import save_wav
 from avatar.speech.visemes import VisemeTrack
@@ -28,8 +26,7 @@ TESTS = Path(__file__).resolve().parent
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Mira whose pictures cost nothing: her rendering is tested elsewhere."""
-    mira = Avatar(load_identity("mira"), QuickEngine())
-    monkeypatch.setattr(Avatar, "load", lambda *args, **kwargs: mira)
+    monkeypatch.setattr(engine, "make_engine", lambda *args: QuickEngine())
 
 
 def test_a_process_of_its_own_tells_a_problem_in_one_line() -> None:
@@ -57,10 +54,8 @@ QUICK = """
 import runpy, signal
 signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background ignore it
 from fake_engine import QuickEngine
-from avatar import Avatar
-from avatar.identity import load_identity
-mira = Avatar(load_identity("mira"), QuickEngine())
-Avatar.load = lambda *args, **options: mira
+from avatar.render import engine
+engine.make_engine = lambda *args: QuickEngine()
 runpy.run_module("avatar", run_name="__main__", alter_sys=True)
 """
 
@@ -134,6 +129,39 @@ def test_problems_are_told_in_one_sentence(
     told = capsys.readouterr()
     assert told.err.startswith("avatar: ") and told.err.count("\n") == 1 and sentence in told.err
     assert told.out == "" and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--audio", "missing.wav"], "The sound file 'missing.wav' does not exist"),
+        (["--audio", "text.wav"], "'text.wav'"),
+        (["--audio", "hum.wav", "--transcript", "Volcanic dinosaurs of Peru"], "transcript"),
+        (["--text", "Hi.", "--voice", "klingon"], "There is no voice 'klingon'"),
+        (["--text", "Hi.", "--clip", "dance"], "There is no clip 'dance'"),
+        (["--text", "Hi.", "--clip", "dance.mp4"], "The video 'dance.mp4' does not exist"),
+        (["--text", "Hi.", "--clip", "text.wav"], "'text.wav' is not a video"),
+        (["--text", "Hi.", "--dub", "film.mp4"], "The video 'film.mp4' does not exist"),
+        (["--text", "Hi.", "--out", "no/such/v.mp4"], "The folder no/such does not exist"),
+    ],
+)
+def test_what_is_refused_is_refused_before_an_engine_is_built(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+    arguments: list[str],
+    sentence: str,
+) -> None:
+    def built(*args: object) -> None:
+        pytest.fail("an engine was built first")
+
+    monkeypatch.setattr(engine, "make_engine", built)
+    monkeypatch.setattr("avatar.avatar.make_engine", built)
+    monkeypatch.chdir(tmp_path)
+    save_wav(tmp_path / "hum.wav", (0.3 * np.sin(np.arange(16_000) * 0.1)).astype(np.float32))
+    (tmp_path / "text.wav").write_text("This is a text, whatever its name says.\n" * 50)
+    assert main(["speak", *arguments]) == 1
+    assert sentence in capsys.readouterr().err
 
 
 def test_a_wrong_transcript_is_told(

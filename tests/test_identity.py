@@ -16,7 +16,8 @@ from avatar.errors import BundleError, ClipError
 from avatar.face.clip import Clip
 from avatar.face.mashing import FaceGeometry
 from avatar.face.seen import SeenDrawings
-from avatar.identity import Identity, IdentityConfig, list_identities, load_identity, save_identity
+from avatar.identity import Identity, IdentityConfig, list_identities, load_identity
+from avatar.identity_saving import save_identity
 from avatar.nets.oracle import Oracle, OracleConfig
 from avatar.nets.renderer import Renderer, RendererConfig
 from avatar.speech.features import Wav2Vec2

@@ -15,7 +15,8 @@ from tiny_wav2vec import K, save_tiny_wav2vec
 from avatar.avatar import Avatar
 from avatar.errors import AvatarError, BundleError
 from avatar.face.clip import Clip
-from avatar.identity import IdentityConfig, load_identity, save_identity
+from avatar.identity import IdentityConfig, load_identity
+from avatar.identity_saving import save_identity
 from avatar.nets.renderer import Renderer, RendererConfig
 from avatar.render.gpu import GpuEngine
 from avatar.speech import wav2vec

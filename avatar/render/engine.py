@@ -1,6 +1,5 @@
 """Engines run the renderer: OpenVINO and numba on CPUs, PyTorch on GPUs."""
 
-from importlib.util import find_spec
 from typing import Protocol
 
 import numpy as np
@@ -61,8 +60,10 @@ def make_engine(identity: Identity, kind: str = "auto") -> Engine:
     cuda = torch.cuda.is_available()
     if kind == "auto":
         kind = "torch" if cuda else cpu_kind(identity)
-    if kind in ("lite", "openvino") and not find_spec("openvino"):
-        raise RenderError(f"The engine {kind} needs openvino: pip install openvino.")
+    if kind in ("lite", "openvino") and not _has_openvino():
+        raise RenderError(
+            f"The engine {kind} needs OpenVINO, which cannot be loaded: pip install openvino."
+        )
     if kind == "lite":
         from .lite import LiteEngine
 
@@ -80,6 +81,15 @@ def make_engine(identity: Identity, kind: str = "auto") -> Engine:
 
 def cpu_kind(identity: Identity) -> str:
     """What renders an identity on a CPU: its lite renderer, if it has one."""
-    if not find_spec("openvino"):
+    if not _has_openvino():
         return "torch"
     return "openvino" if identity.lite() is None else "lite"
+
+
+def _has_openvino() -> bool:
+    """Whether it is there and works: it may be installed without what it needs of the system."""
+    try:
+        import openvino  # noqa: F401
+    except ImportError:
+        return False
+    return True

@@ -9,7 +9,8 @@ import torch
 from ..capture.layout import Capture
 from ..face.clip import Clip
 from ..face.drawing import DrawingStyle
-from ..identity import Identity, IdentityConfig, save_identity
+from ..identity import Identity, IdentityConfig
+from ..identity_saving import save_identity
 from ..nets.oracle import Oracle
 from ..nets.pixels import to_bytes, unit
 from ..nets.renderer import Renderer

@@ -18,7 +18,8 @@ from torch.nn import functional as F
 from ..errors import AvatarError
 from ..face.drawing import SIZE, draw
 from ..hub import Progress
-from ..identity import Identity, check_own, digest, save_lite
+from ..identity import Identity, digest
+from ..identity_saving import check_own, save_lite
 from ..nets.lite import Lite
 from ..nets.pixels import signed, unit
 from ..render.engine import make_engine

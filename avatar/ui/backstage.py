@@ -15,7 +15,7 @@ from ..capture.dub import dub
 from ..errors import AvatarError
 from ..identity import Identity, list_identities, load_identity
 from ..metrics.proof import Proof, prove
-from ..render.engine import cpu_kind, make_engine
+from ..render.engine import make_engine
 from ..render.receipt import Receipt, receipt_path
 from ..speech.audio import save_wav
 from ..speech.speech import Speech
@@ -43,7 +43,7 @@ class Backstage:
         gpu: decorates a generator so that it runs where there is a GPU, as ``spaces.GPU`` does:
             in a forked process, with arguments and results by value.
         workshop: where visitors make identities of their own; by default this host's.
-        engine: what renders, see ``make_engine``; "lite" where there is one.
+        engine: what renders, see ``make_engine``; for "lite" the whole network where there is none.
     """
 
     def __init__(
@@ -94,7 +94,9 @@ class Backstage:
         with self._loading:
             identity = self.identity(name)
             if name not in self._avatars:
-                kind = cpu_kind(identity) if self._engine == "lite" else self._engine
+                kind = self._engine
+                if kind == "lite" and identity.lite() is None:
+                    kind = "openvino"
                 self._avatars[name] = Avatar(identity, make_engine(identity, kind))
             return self._avatars[name]
 

@@ -1,51 +1,143 @@
-"""Which web pages may open a WebSocket here: a browser lets any page knock at any address."""
+"""Who may ask this server: a browser lets any web page knock at any address.
 
+Gradio does what other sites' pages ask of a server at a loopback address, though it hides the
+answers; and a page whose site has pointed its name here passes for this server's own.
+"""
+
+import socket
 from collections.abc import Mapping
+from functools import cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from urllib.parse import urlsplit
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+Address = tuple[str, int | None] | None
+"""Host and port at which a request came in, as ASGI has them."""
 
 PROXY = ("x-forwarded-for", "x-forwarded-host", "forwarded")
-"""Headers of what a proxy handed on; no page can have its browser send one with a WebSocket."""
+"""Headers of what a proxy hands on; the tunnel of Gradio's public links sends the first."""
+HOSTS = Path("/etc/hosts")
+REFUSAL = (
+    "Ask this server by its own address, such as http://127.0.0.1:7860, and not from the page of "
+    "another site.\n"
+)
 
 
-def is_foreign(headers: Mapping[str, str], server: str) -> bool:
-    """Whether another site's page asks, by the browser of somebody who can reach this server.
+class OwnPages:
+    """Middleware that answers HTTP requests of other sites' pages with 403, and touches no other.
 
-    Other programs send no Origin and are welcome. A page must come from the host that it asks;
-    ports do not matter. And if it asks this machine by its loopback address, then not by a name
-    that its own site may have pointed here (DNS rebinding): no page has such a name but by a proxy.
+    Args:
+        app: what is asked.
+    """
+
+    def __init__(self, app: ASGIApp):
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a request on, or refuse it."""
+        refused = scope["type"] == "http" and is_refused(Headers(scope=scope), scope["server"])
+        await (PlainTextResponse(REFUSAL, 403) if refused else self._app)(scope, receive, send)
+
+
+def is_refused(headers: Mapping[str, str], server: Address) -> bool:
+    """Whether an HTTP request is refused: by a rebound name, or a foreign page's to this machine.
+
+    Other hosts' answers may be read by any page, as Gradio's JavaScript client does; and a proxy
+    that does not hand on its own name makes its pages look foreign.
 
     Args:
         headers: of the request, by names in small letters.
-        server: the address at which it came in.
+        server: where it came in.
+    """
+    local = _is_loopback(_asked(headers)) and not _is_handed_on(headers)
+    return is_rebound(headers, server) or (local and is_foreign(headers, server))
+
+
+def is_foreign(headers: Mapping[str, str], server: Address) -> bool:
+    """Whether a page asks that does not come from the host that it asks; ports do not matter.
+
+    Other programs send no Origin and are welcome. Arguments as of ``is_refused``.
     """
     if "origin" not in headers:
         return False
-    asked = (headers.get("x-forwarded-host") or headers.get("host", "")).partition(",")[0]
-    host, page = _host_of("//" + asked.strip()), _host_of(headers["origin"])
-    if host is None or page is None:  # such as "null", a page in a sandbox
+    host, page = _asked(headers), _split(headers["origin"]).hostname
+    if not host or not page:  # such as "null", a page in a sandbox
         return True
     if _is_loopback(host):
         return not _is_loopback(page)
-    rebound = _is_loopback(server) and _address(host) is None
-    return page != host or (rebound and not any(name in headers for name in PROXY))
+    return page != host or is_rebound(headers, server)
 
 
-def _host_of(url: str) -> str | None:
+def is_rebound(headers: Mapping[str, str], server: Address) -> bool:
+    """Whether this machine is asked, at a loopback address, by a name that is not its own.
+
+    A site may have pointed that name here (DNS rebinding). What a proxy hands on has such a name,
+    too; a page can send a proxy's headers, but its Host has the port that it asks, which is this
+    server's, and a proxy's has the proxy's.
+
+    Arguments as of ``is_refused``.
+    """
+    host, port = server or ("", None)
+    asked = _split("//" + headers.get("host", ""))
+    name = asked.hostname
+    if not name or _ip(name) or name in own_names() or not _is_loopback(host):
+        return False
+    return _port_of(asked) == port or not _is_handed_on(headers)
+
+
+@cache
+def own_names() -> frozenset[str]:
+    """Names by which this machine may be asked at a loopback address; Debian's is at 127.0.1.1.
+
+    Those that stand on the machine itself, and which nobody else can point elsewhere. The whole
+    name by ``socket.getfqdn`` may be an answer of a name server, that is slow, or an attacker's. A
+    machine that is named like a public site, such as example.com, does trust that site's pages.
+    """
     try:
-        return urlsplit(url).hostname
+        lines = HOSTS.read_text(encoding="utf-8", errors="replace").lower().splitlines()
+    except OSError:  # there is none, such as on Windows
+        lines = []
+    entries = filter(None, (line.partition("#")[0].split() for line in lines))
+    listed = {name for ip, *names in entries if _is_loopback(ip) for name in names}
+    return frozenset({"localhost", socket.gethostname().lower()} | listed)
+
+
+def _is_handed_on(headers: Mapping[str, str]) -> bool:
+    return any(name in headers for name in PROXY)
+
+
+def _asked(headers: Mapping[str, str]) -> str:
+    """The host that a browser asked for, be it a proxy's; empty where it is not said."""
+    asked = headers.get("x-forwarded-host") or headers.get("host", "")
+    return _split("//" + asked.partition(",")[0].strip()).hostname or ""
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
+
+
+def _port_of(host: SplitResult) -> int | None:
+    try:
+        return host.port or 80
     except ValueError:
         return None
 
 
 def _is_loopback(host: str) -> bool:
-    address = _address(host)
-    return host == "localhost" if address is None else address.is_loopback
+    ip = _ip(host)
+    return host == "localhost" if ip is None else ip.is_loopback
 
 
-def _address(host: str) -> IPv4Address | IPv6Address | None:
+def _ip(host: str) -> IPv4Address | IPv6Address | None:
     try:
-        address = ip_address(host)
+        ip = ip_address(host)
     except ValueError:
         return None
-    return getattr(address, "ipv4_mapped", None) or address
+    return getattr(ip, "ipv4_mapped", None) or ip

@@ -16,6 +16,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr  # noqa: E402
 from gradio.utils import get_upload_folder  # noqa: E402
+from starlette.middleware import Middleware  # noqa: E402
 
 from .. import __version__  # noqa: E402
 from ..errors import AvatarError  # noqa: E402
@@ -24,6 +25,7 @@ from . import blind, compare, live, mash, speak, studio, uploads  # noqa: E402
 from .backstage import Backstage  # noqa: E402
 from .compare_request import MAX_MINUTES  # noqa: E402
 from .controls import EXAMPLES  # noqa: E402
+from .origin import OwnPages  # noqa: E402
 from .request import MAX_CHARS, MAX_SECONDS, SOUND_MB  # noqa: E402
 from .room import VIDEO_MB  # noqa: E402
 from .socket import live_route  # noqa: E402
@@ -84,7 +86,10 @@ def launch_options(backstage: Backstage) -> dict[str, Any]:
         "footer_links": ["api"],
         "show_error": False,
         "ssr_mode": False,
-        "app_kwargs": {"routes": [live_route(backstage.live)]},
+        "app_kwargs": {
+            "routes": [live_route(backstage.live)],
+            "middleware": [Middleware(OwnPages)],
+        },
     }
 
 

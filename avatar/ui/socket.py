@@ -70,8 +70,7 @@ def live_route(room: LiveRoom) -> WebSocketRoute:
     """The endpoint, for the routes of a server."""
 
     async def endpoint(socket: WebSocket) -> None:
-        server, *_ = socket.scope["server"] or ("",)
-        if is_foreign(socket.headers, server):
+        if is_foreign(socket.headers, socket.scope["server"]):
             await socket.close(REFUSED)
             return
         await socket.accept()

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from avatar.errors import BundleError, RenderError
-from avatar.identity import Identity, load_identity, read_bundle, save_identity, save_lite
+from avatar.identity import Identity, load_identity, read_bundle
+from avatar.identity_saving import save_identity, save_lite
 from avatar.metrics.image import psnr
 from avatar.nets.lite import Lite
 from avatar.nets.pixels import to_bytes

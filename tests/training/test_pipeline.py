@@ -16,7 +16,8 @@ from train_command import STAGES, TINY, WEIGHTS, Training
 
 from avatar.cli import main
 from avatar.face.clip import Clip
-from avatar.identity import IdentityConfig, load_identity, save_identity
+from avatar.identity import IdentityConfig, load_identity
+from avatar.identity_saving import save_identity
 from avatar.nets.renderer import Renderer, RendererConfig
 from avatar.training import pipeline
 from avatar.training.config import TrainingConfig
