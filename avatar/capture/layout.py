@@ -32,6 +32,7 @@ from ..speech.audio import load_sound
 from ..speech.phonemes import Phone
 from ..speech.prosody import frame_levels, silence_gate
 from ..timing import parse_fps
+from .rgba import composite, read_image
 
 HELD_OUT = "test"
 """Takes whose name begins so are never trained on, nor mashed."""
@@ -295,24 +296,3 @@ def _lips_least_apart(take: Take) -> np.ndarray:
     faces = take.arrays["landmarks3d_canonical"][take.usable]
     apart = np.linalg.norm(faces[:, INNER_LIP_TOP] - faces[:, INNER_LIP_BOTTOM], axis=1)
     return faces[np.argsort(apart)[: -(-len(faces) // 10)]]
-
-
-def read_image(path: Path) -> np.ndarray:
-    """Read a picture as (H, W, 4) uint8 RGBA; alpha is 255 where the file has none.
-
-    Raises:
-        CaptureError: if it is missing or no picture.
-    """
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if image is None or image.dtype != np.uint8 or image.ndim != 3:
-        raise CaptureError(f"The picture {path} is missing or damaged.")
-    if image.shape[2] == 4:
-        return cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA)
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGBA)
-
-
-def composite(rgba: np.ndarray, background: np.ndarray) -> np.ndarray:
-    """Straight-alpha RGBA (H, W, 4) over RGB (H, W, 3), uint8."""
-    alpha = rgba[..., 3:].astype(np.float32) / 255
-    mixed = rgba[..., :3] * alpha + background * (1 - alpha)
-    return (mixed + 0.5).astype(np.uint8)

@@ -10,8 +10,9 @@ from ..face.drawing import SIZE, draw_mouth_box, draw_with_mouth
 from ..speech.phonemes import VISEMES
 from .analysis import load_sample, sample_numbers
 from .film import Film
-from .layout import Capture, Take, composite
+from .layout import Capture, Take
 from .quality import middle_frame
+from .rgba import composite
 from .shoot import Shoot
 
 TILE, COLUMNS = 240, 6

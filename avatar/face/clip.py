@@ -9,7 +9,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from ..errors import ClipError
+from ..errors import AvatarError, ClipError
 from ..files import replacing
 from ..timing import parse_fps
 from .drawing import DrawingStyle, draw
@@ -19,6 +19,21 @@ MAX_FRAMES = 200_000
 """Longest clip that is read, about two hours: a bundle from a stranger must not fill the memory."""
 MAX_FEATURES = 4096
 """Most features a frame."""
+
+
+def refuse_misshapen(
+    holder: object, expected: dict[str, tuple[int, ...]], what: str, error: type[AvatarError]
+) -> None:
+    """Raise an error, which begins with ``what``, if an array of the holder is not float32 and of
+    the expected shape, or not finite."""
+    for name, shape in expected.items():
+        array = getattr(holder, name)
+        if array.shape != shape or array.dtype != np.float32:
+            raise error(
+                f"{what}: {name} should be float32 {shape}, but is {array.dtype} {array.shape}."
+            )
+        if not np.isfinite(array).all():
+            raise error(f"{what}: {name} holds NaN or infinite numbers.")
 
 
 @dataclass(frozen=True, eq=False)  # a clip is equal to itself alone: others may keep things by it
@@ -49,15 +64,7 @@ class Clip:
         if self.features is not None:
             wide = self.features.ndim == 2 and 0 < self.features.shape[1] <= MAX_FEATURES
             expected["features"] = (frames, self.features.shape[1] if wide else 1)
-        for name, shape in expected.items():
-            array = getattr(self, name)
-            if array.shape != shape or array.dtype != np.float32:
-                raise ClipError(
-                    f"Clip {self.name}: {name} should be float32 {shape}, "
-                    f"but is {array.dtype} {array.shape}."
-                )
-            if not np.isfinite(array).all():
-                raise ClipError(f"Clip {self.name}: {name} holds NaN or infinite numbers.")
+        refuse_misshapen(self, expected, f"Clip {self.name}", ClipError)
         if not 0 < frames <= MAX_FRAMES or self.contour.shape[1] < 2:
             raise ClipError(f"Clip {self.name} has no frames or no contour, or is too long.")
 

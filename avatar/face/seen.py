@@ -23,7 +23,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from ..errors import BundleError, ClipError
 from ..files import replacing
-from .clip import Clip
+from .clip import Clip, refuse_misshapen
 from .drawing import SIZE
 from .hull import Hull
 from .keypoints import BROWS, COUNT, EYES, NOSE
@@ -96,17 +96,13 @@ class SeenDrawings:
     def __post_init__(self):
         drawings = len(self.keypoints)
         outline = self.contour.shape[1] if self.contour.ndim == 3 else 0
-        expected = {"keypoints": (COUNT, 2), "irises": (2, 2), "pose": (4, 4),
-                    "contour": (outline, 2)}  # fmt: skip
-        for name, shape in expected.items():
-            array = getattr(self, name)
-            if array.shape != (drawings, *shape) or array.dtype != np.float32:
-                raise BundleError(
-                    f"Seen drawings: {name} should be float32 {(drawings, *shape)}, "
-                    f"but is {array.dtype} {array.shape}."
-                )
-            if not np.isfinite(array).all():
-                raise BundleError(f"Seen drawings: {name} holds NaN or infinite numbers.")
+        expected = {
+            "keypoints": (drawings, COUNT, 2),
+            "irises": (drawings, 2, 2),
+            "pose": (drawings, 4, 4),
+            "contour": (drawings, outline, 2),
+        }
+        refuse_misshapen(self, expected, "Seen drawings", BundleError)
         if not 0 < drawings <= MAX_DRAWINGS or not 2 <= outline <= MAX_OUTLINE:
             raise BundleError(
                 f"Seen drawings should be 1 to {MAX_DRAWINGS} with outlines of 2 to {MAX_OUTLINE} "

@@ -1,7 +1,8 @@
 """The arms of an ablation that were trained, ready to be measured."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,16 +48,12 @@ class TrainedArm:
         Raises:
             AvatarError: if its files are damaged or do not fit.
         """
-        try:
+        with self._checked():
             network = RendererConfig.from_dict(self.facts["network"])
             heard = self.facts.get("features")
             features = read_features(heard) if heard else Visemes()
             renderer = Renderer(network)
             renderer.load_state_dict(load_file(self.folder / RENDERER))
-        except (OSError, SafetensorError, RuntimeError, KeyError, ValueError, TypeError) as error:
-            raise AvatarError(
-                f"The arm {self.folder} is damaged: delete it and train it again."
-            ) from error
         made_up = IdentityConfig(self.name, network=network, features=features)
         renderer.eval().requires_grad_(False)
         return Subject.of(Identity(made_up, renderer, clips, self.folder))
@@ -67,14 +64,19 @@ class TrainedArm:
         Raises:
             AvatarError: if its files are damaged or do not fit.
         """
-        try:
+        with self._checked():
             network = Oracle(OracleConfig.from_dict(self.facts["oracle"])).head.eval()
             network.load_state_dict(load_file(self.folder / WHOLE))
+        return lambda drawing, _: network((drawing * 2 - 1).expand(-1, 3, -1, -1))
+
+    @contextmanager
+    def _checked(self) -> Iterator[None]:
+        try:
+            yield
         except (OSError, SafetensorError, RuntimeError, KeyError, ValueError, TypeError) as error:
             raise AvatarError(
                 f"The arm {self.folder} is damaged: delete it and train it again."
             ) from error
-        return lambda drawing, _: network((drawing * 2 - 1).expand(-1, 3, -1, -1))
 
 
 def find_arms(folder: Path) -> dict[str, TrainedArm]:

@@ -92,10 +92,9 @@ def evaluate(
     Raises:
         CaptureError: if the take has no readable frame, or another frame rate.
     """
-    take = _check(identity, capture, take_name)
-    speech, subject = listen(take, use_transcript), Subject.of(identity, engine)
-    values = subject.features.of(speech.sound, capture.fps, speech.phones)
-    return score(subject, take, values, speech.source)
+    take, subject = _check(identity, capture, take_name), Subject.of(identity, engine)
+    values, source = _heard(take, subject, use_transcript)
+    return score(subject, take, values, source)
 
 
 def control_rows(
@@ -111,15 +110,11 @@ def control_rows(
         "shuffled": half-second pieces of the speech in another order; "shifted +5": late by five
         frames; "frozen": a silent mouth throughout.
     """
-    take = _check(identity, capture, take_name)
-    speech = listen(take, use_transcript)
-    subject = Subject.of(identity, engine)
-    values, silence = (
-        subject.features.of(speech.sound, capture.fps, speech.phones), subject.features.silence
-    )  # fmt: skip
+    take, subject = _check(identity, capture, take_name), Subject.of(identity, engine)
+    values, source = _heard(take, subject, use_transcript)
     return {
-        name: score(subject, take, change(values), speech.source)
-        for name, change in controls(silence).items()
+        name: score(subject, take, change(values), source)
+        for name, change in controls(subject.features.silence).items()
     }
 
 
@@ -165,6 +160,12 @@ def _check(identity: Identity, capture: Capture, take_name: str) -> Take:
     if not take.rendered:
         raise CaptureError(f"The take {take_name} has no frames to compare with.")
     return take
+
+
+def _heard(take: Take, subject: Subject, use_transcript: bool) -> tuple[np.ndarray, str]:
+    """Features of what is said in a take, and what they are made of."""
+    speech = listen(take, use_transcript)
+    return subject.features.of(speech.sound, take.capture.fps, speech.phones), speech.source
 
 
 def listen(take: Take, use_transcript: bool) -> Speech:

@@ -10,7 +10,7 @@ from ..identity import Identity
 from ..nets import blocks, split
 from ..nets.renderer import LATENT, SIZE
 from ..speech.visemes import windows
-from . import fixing, tail
+from . import fixing, rows, tail
 from .compiled import CompiledEngine, Parts, exported, fingerprint, kept
 
 SAMPLES = 4
@@ -30,7 +30,7 @@ class CpuEngine(CompiledEngine):
         compiling = threading.Thread(target=tail.make_ready)
         compiling.start()  # at the first start of all it takes as long as the rest
         drawings, seen = _usual(identity)
-        code = fixing, tail, split, blocks
+        code = fixing, tail, rows, split, blocks
         name = fingerprint(identity.renderer, code, drawings, seen)
         parts = kept(name, partial(_prepare, identity, drawings, seen))
         self._weights = tail.TailWeights(*(parts[name] for name in tail.TailWeights._fields))

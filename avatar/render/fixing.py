@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from ..nets.blocks import SLOPE
 from ..nets.renderer import SIZE, Decoder, Renderer
 from ..nets.split import Decode
-from .tail import CHANNELS, PAD, SIDE, TailWeights
+from .rows import PAD, SIDE
+from .tail import CHANNELS, TailWeights
 
 EXACT = 2
 """How many of a decoder's layers keep their norm."""

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..media import Ffmpeg, running_ffmpeg
 from ..timing import SAMPLE_RATE
-from .video import AAC, COLOUR, Label, failure
+from .video import AAC, COLOUR, Label, failure, finish
 
 SECONDS = Fraction(1, 2)
 """Players look for the next segment once a segment: longer ones come too late for the first."""
@@ -120,13 +120,7 @@ class _Encoder:
             raise failure(self._ffmpeg) from error
 
     def finish(self) -> None:
-        try:
-            self._mouth.close()
-            self._ffmpeg.stdin.close()
-        except OSError as error:
-            raise failure(self._ffmpeg) from error
-        if self._ffmpeg.wait() != 0:
-            raise failure(self._ffmpeg)
+        finish(self._ffmpeg, self._mouth, self._ffmpeg.stdin)
 
 
 def _finished(folder: Path) -> Iterator[bytes]:

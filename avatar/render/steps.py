@@ -1,6 +1,6 @@
 """How far a video is: the steps of everything that is made frame by frame."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from ..hub import Progress
 
-T = TypeVar("T")
+S, T, U = TypeVar("S"), TypeVar("T"), TypeVar("U")
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,14 @@ class Step:
 
 def staged(stage: str, work: Generator[tuple[int, int], None, T]) -> Generator[Step, None, T]:
     """How much is done of how much, as steps of a stage; returns what the work returns."""
+    return each(work, lambda done: Step(stage, *done))
+
+
+def each(work: Generator[S, None, T], told: Callable[[S], U]) -> Generator[U, None, T]:
+    """All that work yields, as it is told to others; returns what the work returns."""
     try:
         while True:
-            yield Step(stage, *next(work))
+            yield told(next(work))
     except StopIteration as end:
         return end.value
     finally:

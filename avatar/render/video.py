@@ -7,6 +7,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import IO
 
 import cv2
 import numpy as np
@@ -98,12 +99,7 @@ class VideoWriter:
         """
         if self.written < self.frames:
             raise RenderError(f"There are {self.written} frames for the sound's {self.frames}.")
-        try:
-            self._ffmpeg.stdin.close()
-        except OSError as error:
-            raise failure(self._ffmpeg) from error
-        if self._ffmpeg.wait() != 0:
-            raise failure(self._ffmpeg)
+        finish(self._ffmpeg, self._ffmpeg.stdin)
 
 
 @contextmanager
@@ -201,6 +197,21 @@ def _output(target: Path, metadata: Mapping[str, str]) -> list[str]:
         "-vf", COLOUR, *_H264, *AAC, *tags,
         "-movflags", "+faststart+use_metadata_tags", "-f", "mp4", f"file:{target}",
     ]  # fmt: skip
+
+
+def finish(ffmpeg: Ffmpeg, *pipes: IO[bytes]) -> None:
+    """Close what an ffmpeg that writes a video reads from, and wait until it has written all.
+
+    Raises:
+        RenderError: if it failed.
+    """
+    try:
+        for pipe in pipes:
+            pipe.close()
+    except OSError as error:
+        raise failure(ffmpeg) from error
+    if ffmpeg.wait() != 0:
+        raise failure(ffmpeg)
 
 
 def failure(ffmpeg: Ffmpeg) -> RenderError:

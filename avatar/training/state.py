@@ -10,7 +10,10 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from ..errors import AvatarError
 
 SHARD_BYTES = 12 << 20
 """Largest file of a saved state: some machines only hand back small files."""
@@ -79,10 +82,58 @@ def read_facts(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "state.json").read_text(encoding="utf-8"))
 
 
+def learnt(
+    average: nn.Module, networks: dict[str, nn.Module], optimisers: dict[str, Optimizer]
+) -> dict[str, Tensor]:
+    """All that was learnt so far, by name: the weights, their average, and what Adam remembers."""
+    tensors = {f"average/{k}": v for k, v in average.state_dict().items()}
+    for name, network in networks.items():
+        tensors |= {f"{name}/{k}": v for k, v in network.state_dict().items()}
+        for index, values in optimisers[name].state_dict()["state"].items():
+            tensors |= {f"adam/{name}/{index}/{k}": v for k, v in values.items()}
+    return tensors
+
+
+def restore(
+    tensors: dict[str, Tensor],
+    average: nn.Module,
+    networks: dict[str, nn.Module],
+    optimisers: dict[str, Optimizer],
+) -> None:
+    """Give back what ``learnt`` gave.
+
+    Raises:
+        KeyError, RuntimeError, ValueError: if it is of other networks.
+    """
+    average.load_state_dict(_group(tensors, "average/"))
+    for name, network in networks.items():
+        network.load_state_dict(_group(tensors, f"{name}/"))
+        optimiser, moments = optimisers[name], {}
+        for key, value in _group(tensors, f"adam/{name}/").items():
+            index, _, kind = key.partition("/")
+            # Adam counts its steps on the CPU.
+            moments.setdefault(int(index), {})[kind] = value.cpu() if kind == "step" else value
+        groups = optimiser.state_dict()["param_groups"]
+        optimiser.load_state_dict({"state": moments, "param_groups": groups})
+
+
+def unwritten(run: Path, step: int, error: Exception) -> AvatarError:
+    """What to tell when a step could not be saved: which state stands."""
+    states = saved_states(run)
+    kept = f"the state of step {step_of(states[-1])} stands" if states else "none was saved yet"
+    return AvatarError(
+        f"Step {step} of {run} could not be written ({error}); {kept}: make room and start again."
+    )
+
+
 def forget_unfinished(run: Path) -> None:
     """Delete what a process left that was killed while it saved."""
     for unfinished in run.glob(".state.*"):
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _group(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 def _shards(tensors: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:

@@ -28,10 +28,10 @@ from torch.optim.swa_utils import AveragedModel
 
 from ..errors import AvatarError
 from ..files import replacing
-from . import distributed
+from . import distributed, state
+from .descent import NotFiniteError, descend
 from .records import Records
 from .schedule import Schedule
-from .state import forget_unfinished, read_state, saved_states, step_of, write_state
 from .stopping import Stopping
 
 log = logging.getLogger(__name__)
@@ -42,10 +42,6 @@ PREFETCHED = 4
 """Batches that are made ready while the network works."""
 SHOWN = 5
 """Sample pictures at least of a training that is given time."""
-
-
-class NotFiniteError(ArithmeticError):
-    """A loss or gradient is not a number: the batch changes nothing."""
 
 
 class Trainer(ABC):
@@ -96,8 +92,8 @@ class Trainer(ABC):
         """What else is worth knowing of the training, as plain values; kept in its state."""
         run.mkdir(parents=True, exist_ok=True)
         if distributed.rank() == 0:
-            forget_unfinished(run)
-        if states := saved_states(run):
+            state.forget_unfinished(run)
+        if states := state.saved_states(run):
             self._resume(states[-1])
 
     @abstractmethod
@@ -186,7 +182,7 @@ class Trainer(ABC):
                         raise KeyboardInterrupt
             self.save()
         except OSError as error:
-            raise self._unwritten(error) from error
+            raise state.unwritten(self.run, self.step, error) from error
         distributed.wait()  # until the weights are written
         return self.weights_path
 
@@ -196,19 +192,8 @@ class Trainer(ABC):
         Raises:
             NotFiniteError: if the loss or its gradient is not a number; nothing has changed.
         """
-        optimiser, network = self.optimisers[name], self.networks[name]
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        gradients = [p.grad for p in network.parameters() if p.grad is not None]
-        whole = loss.detach().float().reshape(1)
-        distributed.average([*gradients, whole])  # all see what one does that is not a number
-        if not torch.isfinite(whole):
-            raise NotFiniteError(f"the loss of {name} is not a number")
-        if not torch.isfinite(nn.utils.clip_grad_norm_(network.parameters(), 1.0)):
-            raise NotFiniteError(f"the gradient of {name} is not a number")
-        for group in optimiser.param_groups:
-            group["lr"] = self.learning_rate(name)
-        optimiser.step()
+        rate = self.learning_rate(name)
+        descend(name, self.networks[name], self.optimisers[name], loss, rate)
 
     def save(self) -> None:
         """Write state and averaged weights, each whole or not at all; process 0 alone does.
@@ -218,28 +203,16 @@ class Trainer(ABC):
         """
         if distributed.rank() > 0:
             return
-        tensors = {f"average/{k}": v for k, v in self.average.state_dict().items()}
-        for name, network in self.networks.items():
-            tensors |= {f"{name}/{k}": v for k, v in network.state_dict().items()}
-            for index, values in self.optimisers[name].state_dict()["state"].items():
-                tensors |= {f"adam/{name}/{index}/{k}": v for k, v in values.items()}
+        tensors = state.learnt(self.average, self.networks, self.optimisers)
         facts = {"step": self.step, "seconds": self.seconds, "waited": self.waited}
         facts |= {"facts": self.facts}
         weights = self.average.module.state_dict()
         try:
-            write_state(self.run, facts | {"description": self.description}, tensors)
+            state.write_state(self.run, facts | {"description": self.description}, tensors)
             with replacing(self.weights_path) as temporary:
                 save_file({k: v.contiguous().cpu() for k, v in weights.items()}, temporary)
         except (OSError, SafetensorError) as error:
-            raise self._unwritten(error) from error
-
-    def _unwritten(self, error: Exception) -> AvatarError:
-        states = saved_states(self.run)
-        kept = f"the state of step {step_of(states[-1])} stands" if states else "none was saved yet"
-        return AvatarError(
-            f"Step {self.step} of {self.run} could not be written ({error}); {kept}: make room and "
-            "start again."
-        )
+            raise state.unwritten(self.run, self.step, error) from error
 
     def _records(self) -> AbstractContextManager[Records | None]:
         """Process 0 alone keeps them."""
@@ -308,23 +281,12 @@ class Trainer(ABC):
 
     def _resume(self, folder: Path) -> None:
         try:
-            facts, tensors = read_state(folder, self.device)
+            facts, tensors = state.read_state(folder, self.device)
             if facts["description"] != json.loads(json.dumps(self.description)):
                 raise AvatarError(
                     f"The run in {self.run} trains something else; choose another folder for it."
                 )
-            self.average.load_state_dict(_group(tensors, "average/"))
-            for name, network in self.networks.items():
-                network.load_state_dict(_group(tensors, f"{name}/"))
-                optimiser, moments = self.optimisers[name], {}
-                for key, value in _group(tensors, f"adam/{name}/").items():
-                    index, _, kind = key.partition("/")
-                    # Adam counts its steps on the CPU.
-                    moments.setdefault(int(index), {})[kind] = (
-                        value.cpu() if kind == "step" else value
-                    )
-                groups = optimiser.state_dict()["param_groups"]
-                optimiser.load_state_dict({"state": moments, "param_groups": groups})
+            state.restore(tensors, self.average, self.networks, self.optimisers)
             self.step, self.seconds = facts["step"], facts["seconds"]
             self.waited, self.facts = facts["waited"], facts["facts"]
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
@@ -332,7 +294,3 @@ class Trainer(ABC):
                 f"The state {folder} is damaged; delete it to go on from an earlier one or anew."
             ) from error
         log.info("resumed %s at step %d", self.run, self.step)
-
-
-def _group(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from ..metrics.proof import Step as ProofStep
-from ..render.steps import Step
+from ..render.steps import Step, each
 from .request import Update
 
 T = TypeVar("T")
@@ -20,14 +20,7 @@ PREVIEW_S = 0.25
 
 def awaited(call: Generator[None, None, T], stage: str) -> Generator[Update, None, T]:
     """Wait for the worker; returns what it returns."""
-    try:
-        while True:
-            next(call)
-            yield Update(stage)
-    except StopIteration as end:
-        return end.value
-    finally:
-        call.close()
+    return each(call, lambda _: Update(stage))
 
 
 def watched(

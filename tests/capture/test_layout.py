@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from fake_capture import BOX, WORDS, make_capture, motion
 
-from avatar.capture.layout import Capture, composite
+from avatar.capture.layout import Capture
+from avatar.capture.rgba import composite
 from avatar.errors import CaptureError
 from avatar.speech.audio import load_sound, save_wav
 

@@ -3,8 +3,8 @@ import numpy as np
 
 from avatar.capture.backdrop import background
 from avatar.capture.crop import Crop, cut, leaves, place_crop, place_mouth_box
-from avatar.capture.layout import composite
 from avatar.capture.matte import clean, cut_out, outline, steady
+from avatar.capture.rgba import composite
 from avatar.face.keypoints import LEFT_EYE, MOUTH, RIGHT_EYE
 
 

@@ -3,6 +3,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from runpy import run_path
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from avatar.metrics.image import crop, psnr
 from avatar.nets.pixels import to_bytes
 from avatar.nets.renderer import Renderer, RendererConfig
 from avatar.nets.split import Encode
-from avatar.render import cpu, fixing, tail
+from avatar.render import cpu, fixing, rows, tail
 from avatar.render.cpu import CpuEngine
 from avatar.render.engine import ENGINES, Engine, make_engine
 
@@ -174,4 +175,22 @@ def test_where_no_cache_can_be_kept_the_tail_is_compiled_all_the_same(
     for place in ("UserProvided", "InTree", "UserWide"):
         locator = getattr(caching, f"{place}CacheLocator")
         monkeypatch.setattr(locator, "ensure_cache_path", read_only)
-    assert tail._compiled(lambda x: x + 1)(1) == 2
+    assert tail._kept(lambda x: x + 1)(1) == 2
+
+
+def test_what_numba_keeps_is_made_anew_when_what_it_calls_changes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """numba itself would look at the file of the caller alone."""
+    (tmp_path / "caller.py").write_text(
+        "from avatar.render import rows\n\n\ndef pad():\n    return rows.PAD\n"
+    )
+
+    def pad() -> int:
+        return tail._kept(run_path(str(tmp_path / "caller.py"))["pad"])()
+
+    assert pad() == pad() == rows.PAD
+    (tmp_path / "rows.py").write_bytes(Path(rows.__file__).read_bytes() + b"PAD += 1\n")
+    monkeypatch.setattr(rows, "__file__", str(tmp_path / "rows.py"))
+    monkeypatch.setattr(rows, "PAD", rows.PAD + 1)
+    assert pad() == rows.PAD

@@ -156,7 +156,7 @@ Line(Path({run!r}), schedule(12)).train()
 
 
 @pytest.mark.parametrize(
-    ("function", "call", "step"), [("save_file", 2, 4), ("saved_states", 2, 8), ("save_file", 3, 8)]
+    ("function", "call", "step"), [("save_file", 2, 4), ("saved_states", 3, 8), ("save_file", 3, 8)]
 )
 def test_a_process_killed_while_it_saves_loses_nothing(
     tmp_path: Path, function: str, call: int, step: int
