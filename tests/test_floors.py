@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = {"errors", "files", "media", "timing"}
 """Small helpers that everybody may use."""
-BUNDLE = {"identity", "identity_config", "hub"}
+BUNDLE = {"identity", "identity_config", "identity_saving", "hub"}
 GROUND = {"speech", "face", "nets"}
 BELOW: dict[str, set[str]] = {
     **{helper: SHARED for helper in SHARED},

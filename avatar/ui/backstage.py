@@ -15,7 +15,7 @@ from ..capture.dub import dub
 from ..errors import AvatarError
 from ..identity import Identity, list_identities, load_identity
 from ..metrics.proof import Proof, prove
-from ..render.engine import make_engine
+from ..render.engine import cpu_kind, make_engine
 from ..render.receipt import Receipt, receipt_path
 from ..speech.audio import save_wav
 from ..speech.speech import Speech
@@ -63,9 +63,6 @@ class Backstage:
         self._motions: dict[tuple[Any, ...], Motion] = {}
         self._loading, self._picturing = threading.RLock(), threading.Lock()
         self._borrow_gpu = gpu(self._frames_on_gpu) if gpu else None
-        # ZeroGPU shows a GPU to this process too, but only lends it to the decorated generator.
-        if engine == "auto" and os.environ.get("SPACES_ZERO_GPU"):
-            engine = "lite"
         self._engine = engine
 
     def identity(self, name: str = "") -> Identity:
@@ -94,11 +91,16 @@ class Backstage:
         with self._loading:
             identity = self.identity(name)
             if name not in self._avatars:
-                kind = self._engine
-                if kind == "lite" and identity.lite() is None:
-                    kind = "openvino"
-                self._avatars[name] = Avatar(identity, make_engine(identity, kind))
+                self._avatars[name] = Avatar(identity, make_engine(identity, self._kind(identity)))
             return self._avatars[name]
+
+    def _kind(self, identity: Identity) -> str:
+        """Of engine. ZeroGPU shows a GPU to this process, but lends it to ``gpu`` alone."""
+        if self._engine == "auto" and os.environ.get("SPACES_ZERO_GPU"):
+            return cpu_kind(identity)
+        if self._engine == "lite" and identity.lite() is None:
+            return "openvino"
+        return self._engine
 
     def clip_previews(self, name: str = "") -> dict[str, str]:
         """A data URL with a moving picture for each clip of an identity."""

@@ -19,7 +19,7 @@ from .compare_request import Comparison
 from .compare_view import plot, table
 from .controls import EXAMPLES
 from .job import Job
-from .status import LOOK, PRIVATE, STOPPED, facts, note, told, working
+from .status import LOOK, PRESSED, PRIVATE, STOPPED, facts, note, told, working
 
 EXAMPLE = EXAMPLES / "compare"
 EXAMPLE_VIDEOS = tuple(EXAMPLE / f"{name}.mp4" for name in ("true", "mira", "nearest"))
@@ -165,7 +165,7 @@ def _connect_run(p: Parts, handlers: Handlers, tab: gr.Tab) -> None:
         **MEASURING,
     )  # fmt: skip
     run.failure(lambda: (*idle, note(STOPPED)), None, [*buttons, p.status], **PRIVATE)
-    p.cancel.click(lambda: idle, None, buttons, cancels=run, **PRIVATE)
+    p.cancel.click(lambda: PRESSED, None, p.cancel, cancels=run, **PRIVATE)
     p.example.click(
         lambda: (str(EXAMPLE_VIDEOS[0]), [str(video) for video in EXAMPLE_VIDEOS[1:]]),
         None, [p.reference, p.candidates], **PRIVATE,

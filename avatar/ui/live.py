@@ -14,7 +14,7 @@ from . import live_parts
 from .answer import LEAD_S, Answer
 from .backstage import Backstage
 from .live_parts import LiveParts
-from .status import PRIVATE, facts, note, told
+from .status import PRESSED, PRIVATE, facts, note, told
 
 LIVE: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden"}
 """Visitors wait for a place with the scheduler, which knows how many there are."""
@@ -156,7 +156,7 @@ def _connect(p: LiveParts, handlers: Handlers, tab: gr.Tab) -> None:
         run.success(lambda: idle, None, buttons, **PRIVATE)
         run.failure(rest, None, [*buttons, p.status], js=_scene("listens"), **PRIVATE)
     p.stop.click(
-        rest, None, [*buttons, p.status], cancels=[said, talked], js=_scene("listens"), **PRIVATE
+        lambda: PRESSED, None, p.stop, cancels=[said, talked], js=_scene("listens"), **PRIVATE
     )
     for seen in (tab.select, p.identity.change):
         seen(

@@ -20,15 +20,17 @@ Address = tuple[str, int | None] | None
 
 PROXY = ("x-forwarded-for", "x-forwarded-host", "forwarded")
 """Headers of what a proxy hands on; the tunnel of Gradio's public links sends the first."""
+KNOWN_HERE = ("localhost", "127.0.0.1", "0.0.0.0")
+"""Hosts at which Gradio lets no foreign page send headers of its own choice."""
 HOSTS = Path("/etc/hosts")
 REFUSAL = (
     "Ask this server by its own address, such as http://127.0.0.1:7860, and not from the page of "
-    "another site.\n"
+    "another site; a proxy must hand on Host and X-Forwarded-For.\n"
 )
 
 
 class OwnPages:
-    """Middleware that answers HTTP requests of other sites' pages with 403, and touches no other.
+    """Middleware that answers what ``is_refused`` of HTTP with 403, and touches nothing else.
 
     Args:
         app: what is asked.
@@ -44,17 +46,18 @@ class OwnPages:
 
 
 def is_refused(headers: Mapping[str, str], server: Address) -> bool:
-    """Whether an HTTP request is refused: by a rebound name, or a foreign page's to this machine.
+    """Whether an HTTP request came in at a loopback address and is a foreign page's.
 
-    Other hosts' answers may be read by any page, as Gradio's JavaScript client does; and a proxy
-    that does not hand on its own name makes its pages look foreign.
+    Pages may use servers at other addresses, as Gradio's JavaScript client does, and those that a
+    proxy shows to the world.
 
     Args:
         headers: of the request, by names in small letters.
         server: where it came in.
     """
-    local = _is_loopback(_asked(headers)) and not _is_handed_on(headers)
-    return is_rebound(headers, server) or (local and is_foreign(headers, server))
+    if not _is_at_home(server) or _is_handed_on(headers, server):
+        return False
+    return is_foreign(headers, server) or _is_rebound(headers, server)
 
 
 def is_foreign(headers: Mapping[str, str], server: Address) -> bool:
@@ -64,29 +67,37 @@ def is_foreign(headers: Mapping[str, str], server: Address) -> bool:
     """
     if "origin" not in headers:
         return False
-    host, page = _asked(headers), _split(headers["origin"]).hostname
+    asked = headers.get("x-forwarded-host") or headers.get("host", "")  # a proxy's, if there is one
+    host = _split("//" + asked.partition(",")[0].strip()).hostname
+    page = _split(headers["origin"]).hostname
     if not host or not page:  # such as "null", a page in a sandbox
         return True
     if _is_loopback(host):
         return not _is_loopback(page)
-    return page != host or is_rebound(headers, server)
+    return page != host or _is_rebound(headers, server)
 
 
-def is_rebound(headers: Mapping[str, str], server: Address) -> bool:
+def _is_rebound(headers: Mapping[str, str], server: Address) -> bool:
     """Whether this machine is asked, at a loopback address, by a name that is not its own.
 
-    A site may have pointed that name here (DNS rebinding). What a proxy hands on has such a name,
-    too; a page can send a proxy's headers, but its Host has the port that it asks, which is this
-    server's, and a proxy's has the proxy's.
-
-    Arguments as of ``is_refused``.
+    A site may have pointed that name here (DNS rebinding).
     """
-    host, port = server or ("", None)
-    asked = _split("//" + headers.get("host", ""))
-    name = asked.hostname
-    if not name or _ip(name) or name in own_names() or not _is_loopback(host):
+    name = (_split("//" + headers.get("host", "")).hostname or "").removesuffix(".")
+    if not name or _ip(name) or name in own_names() or name.endswith(".localhost"):
         return False
-    return _port_of(asked) == port or not _is_handed_on(headers)
+    return _is_at_home(server) and not _is_handed_on(headers, server)
+
+
+def _is_handed_on(headers: Mapping[str, str], server: Address) -> bool:
+    """Whether a proxy hands it on, and no page says so that was pointed here, or may say anything.
+
+    A page's Host has the port that it asks, which is this server's; a proxy's has the proxy's.
+    """
+    host = _split("//" + headers.get("host", ""))
+    port = server[1] if server else None
+    return any(name in headers for name in PROXY) and (
+        _port_of(host) != port or host.hostname in KNOWN_HERE
+    )
 
 
 @cache
@@ -106,16 +117,6 @@ def own_names() -> frozenset[str]:
     return frozenset({"localhost", socket.gethostname().lower()} | listed)
 
 
-def _is_handed_on(headers: Mapping[str, str]) -> bool:
-    return any(name in headers for name in PROXY)
-
-
-def _asked(headers: Mapping[str, str]) -> str:
-    """The host that a browser asked for, be it a proxy's; empty where it is not said."""
-    asked = headers.get("x-forwarded-host") or headers.get("host", "")
-    return _split("//" + asked.partition(",")[0].strip()).hostname or ""
-
-
 def _split(url: str) -> SplitResult:
     try:
         return urlsplit(url)
@@ -128,6 +129,10 @@ def _port_of(host: SplitResult) -> int | None:
         return host.port or 80
     except ValueError:
         return None
+
+
+def _is_at_home(server: Address) -> bool:
+    return bool(server) and _is_loopback(server[0])
 
 
 def _is_loopback(host: str) -> bool:

@@ -13,7 +13,7 @@ from ..metrics.proof import Proof
 from ..render.receipt import receipt_path
 from .backstage import PROOF_CHARS, Backstage
 from .request import Request
-from .status import MODEL, PRIVATE, STOPPED, facts, note, running, told
+from .status import MODEL, PRESSED, PRIVATE, STOPPED, facts, note, running, told
 
 CLAIM = "My mouth follows the sound alone, wherever my head turns."
 INTRODUCTION = """<div class="lead"><h2>Prove it</h2><p>One sentence over four head motions, and
@@ -67,7 +67,7 @@ def build(backstage: Backstage, identity: gr.Radio) -> None:
     run.failure(
         lambda: (*idle, gone, note(STOPPED)), None, [go, cancel, screen, status], **PRIVATE
     )
-    cancel.click(lambda: idle, None, [go, cancel], cancels=run, **PRIVATE)
+    cancel.click(lambda: PRESSED, None, cancel, cancels=run, **PRIVATE)
 
 
 class Prover:

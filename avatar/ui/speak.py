@@ -19,7 +19,7 @@ from .backstage import Backstage
 from .controls import Parts, controls, portrait, stage
 from .motion import Motion
 from .request import Request, Result
-from .status import MODEL, PRIVATE, STOPPED, facts, note, running, told
+from .status import MODEL, PRESSED, PRIVATE, STOPPED, facts, note, running, told
 from .timeline import PLAYHEAD, timeline
 
 SOURCES = {"tts": "voice", "aligned": "transcript", "recognized": "sound"}
@@ -251,7 +251,7 @@ def _connect(p: Parts, handlers: Handlers, tab: gr.Tab) -> None:
         lambda identity: (*idle, at_rest(identity), note(STOPPED)),
         p.identity, [*buttons, p.preview, p.status], **PRIVATE,
     )  # fmt: skip
-    p.cancel.click(lambda: idle, None, buttons, cancels=run, **PRIVATE)
+    p.cancel.click(lambda: PRESSED, None, p.cancel, cancels=run, **PRIVATE)
     looks = [
         change(
             handlers.follow, [p.film, p.film_use, p.identity], p.motion, api_visibility="private",

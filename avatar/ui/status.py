@@ -26,8 +26,11 @@ LOOK: dict[str, Any] = {
 """Handlers that follow a slider: only where it is now matters."""
 
 STOPPED = "Stopped. Nothing was kept."
-"""Of a job that was cancelled or failed. Gradio runs `failure` for both, and after whatever the
-button that cancels runs: said there, it is the last word."""
+"""Of a job that was cancelled or failed. Gradio runs ``failure`` for both, after whatever cancels:
+said there, it is the last word, and a new job may begin."""
+
+PRESSED = gr.update(interactive=False)
+"""A button that has been pressed, until what it began, or ended, is over."""
 
 SORRY = "Sorry, something went wrong here, not with what you sent; please try again."
 FULL = "Sorry, the disk of this server is full; please try again later."

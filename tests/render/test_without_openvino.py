@@ -11,6 +11,7 @@ from avatar.errors import RenderError
 from avatar.identity import Identity, load_identity
 from avatar.render.engine import cpu_kind, make_engine
 from avatar.ui.backstage import Backstage
+from avatar.ui.workshop import Workshop
 
 BROKEN = 'raise ImportError("libtbb.so.12: cannot open shared object file")'
 
@@ -51,6 +52,15 @@ def test_who_asks_for_it_is_told_so(
     out = tmp_path / "v.mp4"
     assert main(["speak", "--text", "Hi.", "--engine", kind, "--out", str(out)]) == 1
     assert capsys.readouterr().err == f"avatar: {sentence}\n" and not out.exists()
+
+
+def test_the_page_renders_by_torch_where_a_gpu_is_lent_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SPACES_ZERO_GPU", "1")
+    backstage = Backstage(workshop=Workshop(tmp_path))
+    assert backstage.avatar("mira").engine.name.startswith("torch")
+    backstage.workshop.close()
 
 
 def test_the_page_takes_no_other_for_it_either() -> None:

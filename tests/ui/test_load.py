@@ -261,7 +261,7 @@ def test_an_upload_that_is_broken_off_is_not_kept(server: Server) -> None:
     before = server.left()
     with socket.create_connection(("127.0.0.1", server.port)) as visitor:
         visitor.sendall(
-            b"POST /gradio_api/upload HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999\r\n"
+            b"POST /gradio_api/upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999999\r\n"
             b"Content-Type: multipart/form-data; boundary=b\r\n\r\n"
             b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.wav"\r\n\r\n'
             + bytes(99_999)

@@ -45,6 +45,8 @@ def request(origin: str | None, host: str | None, more: dict[str, str]) -> dict[
         ("http://192.168.1.5:7860", "192.168.1.5:7860", LAN, {}),
         ("http://desk.local:7860", "desk.local:7860", LAN, {}),
         ("http://desk:7860", "desk:7860", "127.0.1.1", {}),
+        ("http://avatar.localhost:7860", "avatar.localhost:7860", HOME, {}),
+        ("http://localhost.:7860", "localhost.:7860", HOME, {}),
         ("http://desk.home.arpa:7860", "DESK.home.arpa:7860", "::ffff:127.0.1.1", {}),
         (f"https://{SPACE}", SPACE, POD, HANDED_ON),
         (f"https://{SPACE}", "10.1.2.3:7860", POD, {"x-forwarded-host": SPACE}),
@@ -75,6 +77,11 @@ def test_own_pages_are_welcome(
         ("http://evil.example:8080", "evil.example:8080", HOME, {}),  # by somebody's ssh -L
         ("http://localhost.evil.example", "localhost.evil.example", HOME, {}),
         ("http://commented.example:7860", "commented.example:7860", HOME, {}),
+        ("https://evil.example", "0.0.0.0:7860", HOME, {}),
+        ("https://evil.example", "desk:7860", "127.0.1.1", {}),
+        ("https://evil.example", "[::1]:7860", "::1", HANDED_ON),  # as Gradio lets it say there
+        ("https://evil.example", "127.0.0.2:7860", "127.0.0.2", HANDED_ON),
+        ("https://evil.example", "desk:7860", "127.0.1.1", HANDED_ON),
         ("null", "127.0.0.1:7860", HOME, {}),
         ("http://[", "127.0.0.1:7860", HOME, {}),
     ],
@@ -91,7 +98,7 @@ def test_pages_of_others_are_not(origin: str, host: str, server: str, more: dict
         ("https://evil.example", SPACE, POD, HANDED_ON),
         ("https://evil.example", "127.0.0.1:7860", HOME, HANDED_ON),
         ("null", SPACE, POD, HANDED_ON),
-        ("http://127.0.0.1", "[", HOME, {}),
+        ("http://127.0.0.1", "[", LAN, {}),
     ],
 )
 def test_what_gradio_lets_any_page_do_is_kept_from_the_socket_alone(
@@ -146,8 +153,11 @@ def test_nothing_is_taken_from_pages_of_others(url: str, uploads: Path) -> None:
         sent = {"files": ("sent.txt", b"x" * 2_000_000)}
         return httpx.post(f"{url}gradio_api/upload", files=sent, headers=headers)
 
-    rebound = f"evil.example:{httpx.URL(url).port}"
+    port = httpx.URL(url).port
+    for page, host in (("evil.example", "0.0.0.0"), ("evil.example", "desk")):
+        assert send(origin=f"http://{page}:{port}", host=f"{host}:{port}").status_code == 403
     assert send(origin="https://evil.example").status_code == 403
+    rebound = f"evil.example:{port}"
     assert send(origin=f"http://{rebound}", host=rebound).status_code == 403
     assert not kept()
     assert send(origin=url.rstrip("/")).status_code == 200
