@@ -116,6 +116,8 @@ def serve(
         engine: see ``Backstage``.
     """
     poll = Poll(vote_on) if vote_on else None
+    if host and ":" in host and not host.startswith("["):
+        host = f"[{host}]"  # IPv6, as it stands in an address, which Gradio makes of it
     demo = demo or build(
         Backstage(gpu, open_workshop(training), engine), poll and blind.Stage(poll)
     )

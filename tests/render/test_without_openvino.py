@@ -1,6 +1,7 @@
 """Where OpenVINO is not installed, or is and does not work."""
 
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from avatar.errors import RenderError
 from avatar.identity import Identity, load_identity
 from avatar.render.engine import cpu_kind, make_engine
 from avatar.ui.backstage import Backstage
+from avatar.ui.workshop import Workshop
 
 BROKEN = 'raise ImportError("libtbb.so.12: cannot open shared object file")'
 
@@ -53,6 +55,9 @@ def test_who_asks_for_it_is_told_so(
     assert capsys.readouterr().err == f"avatar: {sentence}\n" and not out.exists()
 
 
-def test_the_page_takes_no_other_for_it_either() -> None:
-    with pytest.raises(RenderError, match="The engine lite needs OpenVINO"):
-        Backstage(engine="lite").avatar("mira")
+def test_the_page_takes_no_other_for_it_either(tmp_path: Path) -> None:
+    with closing(Workshop(tmp_path / "workshop")) as workshop:
+        backstage = Backstage(workshop=workshop, engine="lite")
+        with closing(backstage.live), pytest.raises(RenderError, match="lite needs OpenVINO"):
+            backstage.avatar("mira")
+        backstage.worker.stop()
