@@ -107,16 +107,16 @@ def test_the_page_listens_on_ipv6_too(tmp_path: Path) -> None:
             [sys.executable, "-m", "avatar", "serve", "--host", "::1", "--port", port,
              "--no-training"],
             stdout=log, stderr=log, cwd=TESTS.parent, start_new_session=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )  # fmt: skip
     try:
-        page = None
-        while page is None:
+        while f"http://[::1]:{port}" not in told.read_text():
             assert serving.poll() is None, told.read_text()
-            with suppress(httpx.ConnectError):
-                page = httpx.get(f"http://[::1]:{port}/", timeout=60).text
-        assert "Avatar" in page
+            time.sleep(0.05)
+        assert "Avatar" in httpx.get(f"http://[::1]:{port}/", timeout=60).text
     finally:
-        os.killpg(serving.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(serving.pid, signal.SIGKILL)
         serving.wait()
 
 
