@@ -6,6 +6,8 @@
 ``import avatar`` is light: each name is imported from its room when it is first used.
 """
 
+import os
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,12 @@ if TYPE_CHECKING:
     from .speech.visemes import VisemeTrack
 
 __version__ = "0.1.0"
+
+# Nothing is reported to anybody. These libraries would tell their makers that they are used.
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+sys.modules.setdefault("openvino_telemetry", None)  # as if it were not installed: it has no switch
 
 __all__ = [
     "Avatar", "AvatarError", "Clip", "Identity", "Speech", "Step", "Video", "VisemeTrack", "Voice",

@@ -12,12 +12,14 @@ import numpy as np
 from . import __version__
 from .errors import SoundError
 from .face.clip import Clip
+from .files import check_places
 from .hub import Progress
 from .identity import Identity, load_identity
 from .metrics.inspection import inspection
 from .metrics.lip_check import Mouth
 from .render.ahead import ahead
 from .render.engine import Engine, make_engine
+from .render.receipt import receipt_path
 from .render.steps import Step, finished, looking
 from .render.stream import render_frames
 from .render.video import Video, video_writer
@@ -141,7 +143,7 @@ class Avatar:
         """
         from .capture.dub import dub
 
-        path = Path(out) if out is not None else self._temporary_path()
+        path = self._place(out, film, source)
         speech, tags = self.speech(source, **how), self.metadata()
         steps = dub(self.identity, self.engine, film, speech, path, metadata=tags, label=label)
         return finished(steps, progress)
@@ -160,10 +162,10 @@ class Avatar:
         Closing the generator stops everything and leaves no file. ``how`` is what ``speech``
         takes.
         """
+        path = self._place(out, source, clip)
         yield Step("speech", 0, 1)
         motion = yield from self._motion(clip)
         speech = self.speech(source, **how)
-        path = Path(out) if out is not None else self._temporary_path()
         fps = self.identity.config.fps
         inspect = inspection(fps, speech.sound, Mouth.of(self.identity, speech.track))
         with video_writer(
@@ -243,9 +245,13 @@ class Avatar:
             _LOGGER.warning(warning)
         return motion
 
-    def _temporary_path(self) -> Path:
+    def _place(self, out: str | Path | None, *read: object) -> Path:
+        """Where a video goes: in the place of nothing that it is made from."""
         name = f"{self.identity.name}-{secrets.token_hex(6)}.mp4"
-        return Path(tempfile.gettempdir()) / name
+        path = Path(tempfile.gettempdir(), name) if out is None else Path(out)
+        files = [given for given in read if isinstance(given, str | Path)]
+        check_places([path, receipt_path(path)], files)
+        return path
 
     def metadata(self) -> dict[str, str]:
         """Container tags that say what this is; re-encoding by others may drop them."""

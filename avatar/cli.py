@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from . import cli_batch, cli_capture, cli_compare, cli_engine, cli_table, cli_training
-from .cli_common import ProgressBars, add_engine, add_identity, check_folder, verb
+from .cli_common import ProgressBars, add_engine, add_identity, check_files, verb
 from .errors import AvatarError
 from .files import replacing
 
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     options = build_parser().parse_args(arguments)
     try:
-        check_folder(options.json)
+        check_files(options)
         result = options.run(options)
         if options.json:
             _write_json(options.json, result)
@@ -63,7 +63,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_speak(verbs: Any) -> None:
-    parser = verb(verbs, "speak", _speak, "Make an MP4 of an identity saying something.")
+    parser = verb(
+        verbs, "speak", _speak, "Make an MP4 of an identity saying something.",
+        reads=("audio", "batch", "clip", "dub"), writes=("visemes",),
+    )  # fmt: skip
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--audio", type=Path, metavar="FILE", help="any audio or video file")
     source.add_argument("--text", help="a text to speak")
@@ -85,9 +88,16 @@ def _add_speak(verbs: Any) -> None:
     parser.add_argument("--transcript", help="what --audio says, in English: better lips")
     parser.add_argument("--strength", type=float, default=1.0, help="mouth strength, 0 to 2")
     parser.add_argument("--label", action="store_true", help='show "AI-generated" in a corner')
-    parser.add_argument("--visemes", type=Path, metavar="FILE", help="write the track, JSON or CSV")
+    parser.add_argument("--visemes", type=_track, metavar="FILE",
+                        help="write the track, JSON or CSV")  # fmt: skip
     add_engine(parser)
     cli_batch.add_options(parser)
+
+
+def _track(text: str) -> Path:
+    if Path(text).suffix.lower() not in (".json", ".csv"):
+        raise argparse.ArgumentTypeError("expected a name that ends with .json or .csv")
+    return Path(text)
 
 
 def _speak(options: argparse.Namespace) -> dict[str, Any]:
@@ -98,11 +108,13 @@ def _speak_once(options: argparse.Namespace) -> dict[str, Any]:
     from .avatar import Avatar, check_clip
     from .identity import load_identity
     from .render.engine import make_engine
+    from .render.receipt import receipt_path
     from .speech.speech import Speech
+    from .speech.visemes import check_strength
 
     out, bars = options.out or OUT, ProgressBars()
-    check_folder(options.visemes)
-    check_folder(out)
+    check_files(options, out, receipt_path(out))
+    check_strength(options.strength)
     person = load_identity(options.identity, options.revision)
     check_clip(options.dub or options.clip, person)
     fps = person.config.fps
@@ -168,8 +180,9 @@ def _votes(options: argparse.Namespace) -> dict[str, Any]:
 
 def _add_mash(verbs: Any) -> None:
     parser = verb(
-        verbs, "mash", _mash, "Draw the mouth of one frame on the head of another, in every way."
-    )
+        verbs, "mash", _mash, "Draw the mouth of one frame on the head of another, in every way.",
+        writes=("out",),
+    )  # fmt: skip
     add_identity(parser, "identity")
     for letter, gives in (("i", "the mouth and the sound"), ("j", "the head")):
         parser.add_argument(f"--clip-{letter}", required=True, metavar="CLIP",
@@ -189,8 +202,9 @@ def _mash(options: argparse.Namespace) -> dict[str, Any]:
     from .identity import load_identity
     from .render.engine import make_engine
     from .render.mashing import Frame, mash_pictures, sheet
+    from .speech.visemes import check_strength
 
-    check_folder(options.out)
+    check_strength(options.strength)
     person = load_identity(options.identity, options.revision)
     frames = (
         Frame.of(person, options.clip_i, options.frame_i),
@@ -215,6 +229,7 @@ def _add_stretch(verbs: Any) -> None:
     parser = verb(
         verbs, "stretch", _stretch,
         "Turn the head further than it was seen to, and show how it is pulled back.",
+        writes=("out",),
     )  # fmt: skip
     add_identity(parser, "identity")
     parser.add_argument("--clip", help="head-motion clip; the identity's own choice if not given")
@@ -230,7 +245,6 @@ def _stretch(options: argparse.Namespace) -> dict[str, Any]:
     from .render.engine import make_engine
     from .render.stretching import stretch_sheet
 
-    check_folder(options.out)
     person = load_identity(options.identity, options.revision)
     clip = person.clip(options.clip)
     picture, pulled, left = stretch_sheet(person, make_engine(person), clip, options.times)

@@ -15,6 +15,7 @@ def add_verbs(verbs: Any) -> None:
         verbs, "prepare", _prepare,
         "From films of one person to a capture to train on, with a report on how good they are. "
         "Stopped or killed, the same command goes on.",
+        reads=("videos", "transcript"),
     )  # fmt: skip
     parser.add_argument("videos", type=Path, nargs="+", metavar="VIDEO",
                         help="a film; others of the same person are joined to it")  # fmt: skip

@@ -4,15 +4,14 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from .errors import AvatarError
-from .files import replacing
+from .files import check_folder, check_places, replacing
 from .hub import Progress
 
 ENGINES = ("auto", "torch", "openvino", "lite")
@@ -20,15 +19,55 @@ ENGINES = ("auto", "torch", "openvino", "lite")
 
 
 def verb(
-    verbs: Any, name: str, run: Callable[[argparse.Namespace], dict[str, Any]], text: str
+    verbs: Any,
+    name: str,
+    run: Callable[[argparse.Namespace], dict[str, Any]],
+    text: str,
+    *,
+    reads: Sequence[str] = (),
+    writes: Sequence[str] = (),
+    folders: Sequence[str] = (),
 ) -> argparse.ArgumentParser:
-    """A verb with what all verbs have."""
+    """A verb with what all verbs have.
+
+    Args:
+        verbs: what verbs are added to.
+        name: what it is called.
+        run: does it; gives the result for ``--json``.
+        text: what it does, for ``--help``.
+        reads: its options, as they are called in the namespace, that name files to read.
+        writes: those that name files to write, beside ``--json`` and ``--progress``.
+        folders: those that name folders to fill.
+    """
     parser = verbs.add_parser(
         name, help=text, description=text, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
-    parser.set_defaults(run=run)
+    parser.set_defaults(
+        run=run, reads=reads, writes=("json", "progress", *writes), folders=folders
+    )
     return parser
+
+
+def check_files(options: argparse.Namespace, *made: Path) -> None:
+    """Before the work of a verb: all that it writes has a place, and replaces nothing it reads.
+
+    Args:
+        options: its arguments.
+        made: files that it writes without an option that says so.
+
+    Raises:
+        AvatarError: see ``check_places`` and ``check_folder``.
+    """
+    check_places([*_given(options, options.writes), *made], _given(options, options.reads))
+    for folder in _given(options, options.folders):
+        check_folder(folder)
+
+
+def _given(options: argparse.Namespace, names: Sequence[str]) -> list[str | Path]:
+    values = (getattr(options, name, None) for name in names)
+    lists = (value if isinstance(value, list) else [value] for value in values)
+    return [value for each in lists for value in each if value is not None]
 
 
 def add_identity(parser: argparse.ArgumentParser, name: str, **options: Any) -> None:
@@ -61,7 +100,6 @@ def progress_of(options: argparse.Namespace) -> Iterator[Progress]:
 
     Use it as ``with progress_of(options) as progress:``.
     """
-    check_folder(options.progress)
     bars = ProgressBars()
     file = ProgressFile(options.progress) if options.progress else None
 
@@ -125,9 +163,3 @@ class ProgressFile:
         state = {"stage": stage, "done": done, "total": total, "seconds_left": left}
         with replacing(self._path) as temporary:
             temporary.write_text(json.dumps(state), encoding="utf-8")
-
-
-def check_folder(path: Path | None) -> None:
-    """Before minutes of work: its result must have a place."""
-    if path is not None and not path.absolute().parent.is_dir():
-        raise AvatarError(f"The folder {path.parent} does not exist.")

@@ -12,6 +12,7 @@ def add_verbs(verbs: Any) -> None:
     parser = verb(
         verbs, "compare", _compare,
         "Measure videos beside a reference and beside control rows: pictures, lips, sync, motion.",
+        reads=("videos", "sound", "syncnet"),
     )  # fmt: skip
     parser.add_argument("videos", nargs="+", type=Path, metavar="VIDEO",
                         help="the reference, then one or more candidates")  # fmt: skip

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .cli_common import add_identity, add_progress, check_folder, progress_of, verb
+from .cli_common import add_identity, add_progress, progress_of, verb
 
 USUAL = "video", "stages", "live", "engines", "peers", "gpu"
 PARTS = *USUAL, "long"
@@ -52,6 +52,7 @@ def _add_export(verbs: Any) -> None:
         "uint8 RGB. It is run in ONNX Runtime beside PyTorch, and kept only if it draws the same. "
         "For TensorRT: trtexec --onnx=FILE --fp16 --minShapes=... --saveEngine=...; the whole line "
         "is printed (no TensorRT was at hand to run it).",
+        writes=("out",),
     )  # fmt: skip
     add_identity(parser, "identity")
     parser.add_argument("--out", type=Path, required=True, help="the ONNX file to write")
@@ -61,7 +62,6 @@ def _export(options: argparse.Namespace) -> dict[str, Any]:
     from .export import export
     from .identity import load_identity
 
-    check_folder(options.out)
     made = export(load_identity(options.identity, options.revision), options.out)
     print(f"{made.path}: in ONNX Runtime, {100 * made.differing:.3f} % of the values differ from "
           f"PyTorch's, by {made.max_difference} of 255 at most")  # fmt: skip

@@ -14,6 +14,7 @@ def add_verbs(verbs: Any) -> None:
         verbs, "table", _table,
         "Our renderer beside what it is compared with, on a held-out take: the paper's Table 1, as "
         "Markdown, CSV, films and a sheet of pictures.",
+        reads=("wav2lip", "syncnet"), folders=("out",),
     )  # fmt: skip
     parser.add_argument("capture", type=Path, help="folder laid out like a capture")
     parser.add_argument("--take", default="test_a", help="a take that nothing was trained on")

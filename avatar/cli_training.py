@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .cli_common import add_engine, add_identity, add_progress, check_folder, progress_of, verb
+from .cli_common import add_engine, add_identity, add_progress, progress_of, verb
 
 
 def add_verbs(verbs: Any) -> None:
@@ -27,6 +27,7 @@ def _add_train(verbs: Any) -> None:
         "From a capture to trained networks: oracle, synthetic pictures, renderer; then package "
         "makes the identity. Stopped or killed, the same command goes on; under torchrun several "
         "processes share the work.",
+        reads=("config",), folders=("folder",),
     )  # fmt: skip
     parser.add_argument("capture", type=Path, help="folder laid out like a capture")
     parser.add_argument("--run", type=Path, dest="folder", required=True,
@@ -93,6 +94,7 @@ def _add_package(verbs: Any) -> None:
     parser = verb(
         verbs, "package", _package,
         "From a run to an identity: bundle, scores on held-out takes, model card, consent.",
+        reads=("consent",), folders=("out",),
     )  # fmt: skip
     parser.add_argument("capture", type=Path, help="folder of the capture that was trained on")
     parser.add_argument("--run", type=Path, dest="folder", required=True,
@@ -115,7 +117,6 @@ def _package(options: argparse.Namespace) -> dict[str, Any]:
     from .training.consent import Consent
     from .training.package import package
 
-    check_folder(options.out)
     if options.push:
         check_push(options.push)
     consent = Consent.read(options.consent) if options.consent else None
@@ -137,6 +138,7 @@ def _add_distill(verbs: Any) -> None:
         "Teach an identity's lite renderer, which CPUs use from then on: two to three times as "
         "fast, a little less exact. It learns from the identity's renderer, without any footage, "
         "and is put into the bundle. Stopped or killed, the same command goes on.",
+        folders=("folder",),
     )  # fmt: skip
     add_identity(parser, "identity")
     parser.add_argument("--run", type=Path, dest="folder", required=True,
@@ -166,6 +168,7 @@ def _add_ablate(verbs: Any) -> None:
     parser = verb(
         verbs, "ablate", _ablate,
         "Train arms of the ablations, one after the other; the report measures what it finds.",
+        folders=("out",),
     )  # fmt: skip
     parser.add_argument("capture", type=Path, help="folder laid out like a capture")
     parser.add_argument("arms", nargs="+", metavar="ARM",
@@ -225,6 +228,7 @@ def _add_report(verbs: Any) -> None:
     parser = verb(
         verbs, "report", _report,
         "Measure an identity, and the ablations beside its training: Markdown, pictures, JSON.",
+        folders=("out",),
     )  # fmt: skip
     add_identity(parser, "identity")
     parser.add_argument("capture", type=Path, help="folder laid out like a capture")

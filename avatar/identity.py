@@ -204,8 +204,9 @@ def load_identity(
         folder = hub.fetch_bundle(source, revision, progress)
         return replace(read_bundle(folder), revision=folder.name)
     known = ", ".join(list_identities()) or "none"
+    problem = f"There is no identity {source!r}" if source else "No identity is named"
     raise BundleError(
-        f"There is no identity {str(source)!r}: give a folder, a Hub repository such as "
+        f"{problem}: give a folder, a Hub repository such as "
         f"'org/name', or one of the built-in names ({known})."
     )
 
@@ -238,7 +239,7 @@ def _shelves() -> list[Path]:
 
 
 def _local_folder(source: str | Path) -> Path | None:
-    if isinstance(source, Path) or Path(source).is_dir():
+    if isinstance(source, Path) or (source and Path(source).is_dir()):
         return Path(source)
     if NAME.fullmatch(source):
         return next((s / source for s in _shelves() if (s / source / CONFIG).is_file()), None)

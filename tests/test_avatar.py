@@ -10,7 +10,7 @@ from films import film
 
 from avatar import Avatar, AvatarError
 from avatar.avatar import _names_file
-from avatar.errors import CaptureError, ClipError, RenderError, SoundError, TextError
+from avatar.errors import CaptureError, ClipError, SoundError, TextError
 from avatar.identity import load_identity
 from avatar.media import ffmpeg_exe
 from avatar.render.receipt import receipt_path
@@ -166,7 +166,7 @@ def test_a_video_moves_the_head(avatar: Avatar, hum: np.ndarray, tmp_path: Path)
         ("Hello.", {"clip": Path(__file__)}, CaptureError),
         ("Hello.", {"voice": "klingon-9"}, AvatarError),
         ("Hello.", {"strength": 5}, AvatarError),
-        ("Hello.", {"out": "/no/such/folder/v.mp4"}, RenderError),
+        ("Hello.", {"out": "/no/such/folder/v.mp4"}, AvatarError),
     ],
 )
 def test_mistakes_are_one_sentence(

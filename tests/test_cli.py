@@ -1,12 +1,15 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
+import httpx
 import numpy as np
 import psutil
 import pytest
@@ -92,6 +95,29 @@ def test_a_full_disk_is_one_sentence(
     told = capsys.readouterr().err
     assert told == "avatar: The video could not be written because the disk is full.\n"
     assert not list(tmp_path.iterdir())
+
+
+def test_the_page_listens_on_ipv6_too(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET6) as free:
+        free.bind(("::1", 0))
+        port = str(free.getsockname()[1])
+    told = tmp_path / "told.txt"
+    with told.open("w") as log:
+        serving = subprocess.Popen(
+            [sys.executable, "-m", "avatar", "serve", "--host", "::1", "--port", port,
+             "--no-training"],
+            stdout=log, stderr=log, cwd=TESTS.parent, start_new_session=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )  # fmt: skip
+    try:
+        while f"http://[::1]:{port}" not in told.read_text():
+            assert serving.poll() is None, told.read_text()
+            time.sleep(0.05)
+        assert "Avatar" in httpx.get(f"http://[::1]:{port}/", timeout=60).text
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(serving.pid, signal.SIGKILL)
+        serving.wait()
 
 
 def test_a_text_is_never_taken_for_a_file(quick: None, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ import pytest
 
 from avatar import cli_common
 from avatar.cli_common import ProgressFile, add_progress, progress_of
-from avatar.errors import AvatarError
 
 
 @pytest.fixture
@@ -51,9 +50,3 @@ def test_bars_and_file_of_a_verb(tmp_path):
     with progress_of(parser.parse_args(["--progress", str(path)])) as progress:
         progress("Reading", 1, 2)
     assert json.loads(path.read_text())["done"] == 1
-
-
-def test_a_folder_that_is_not_there_is_told_before_the_work(tmp_path):
-    options = argparse.Namespace(progress=tmp_path / "nowhere" / "p.json")
-    with pytest.raises(AvatarError, match="nowhere"), progress_of(options):
-        pytest.fail("the work began")

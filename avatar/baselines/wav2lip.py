@@ -24,10 +24,12 @@ from ..capture.face_track import track_face
 from ..capture.layout import Take
 from ..capture.source import open_video
 from ..errors import AvatarError, BundleError
+from ..files import check_places
 from ..hub import REPO_ID, fetch_file
 from ..metrics.inspection import inspection
 from ..metrics.syncnet import FOREHEAD
 from ..nets.wav2lip import COLUMNS, MELS, SIZE, Wav2Lip
+from ..render.receipt import receipt_path
 from ..render.steps import finished, looking
 from ..render.video import write_video
 from ..speech.audio import load_sound
@@ -162,6 +164,7 @@ def dub(film: Path, audio: Path, weights: str, out: Path) -> None:
     Raises:
         AvatarError: if a file cannot be read or written, or the film shows no face.
     """
+    check_places([out, receipt_path(out)], [film, audio, weights])
     dubber, source, sound = Wav2LipDubber(weights), open_video(film), load_sound(audio)
     track = finished(looking(track_face(source)))
     boxes = face_boxes(track.keypoints, source.width, source.height)

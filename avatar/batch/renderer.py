@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import AvatarError
+from ..files import check_kept
 from ..render.receipt import receipt_path
 from .jobs import Job, Outcome, Task
 
@@ -60,8 +61,9 @@ class Renderer:
     def _render(self, job: Job) -> "Video":
         from ..speech.speech import Speech
 
-        avatar = self._avatar(job)
         place = self._folder / job.out
+        check_kept([place, receipt_path(place)], filter(None, [job.audio, job.clip]))
+        avatar = self._avatar(job)
         with _desk(self.scratch) as desk:
             source = Path(job.audio) if job.audio is not None else None
             if source is None:  # spoken here, since ``speak`` takes "my talk.mp3" for a file

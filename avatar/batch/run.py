@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..errors import AvatarError
+from ..files import check_folder, check_kept
 from .jobs import Outcome, Task, planned, read_jobs
 from .renderer import Renderer
-from .results import Results
+from .results import NAME, Results
 
 SCRATCH = ".unfinished"
 
@@ -43,11 +44,14 @@ def run_batch(
         What became of each line, in the order of the file.
 
     Raises:
-        AvatarError: if there are no jobs, or another batch is at work in the folder.
-        OSError: if the file cannot be read or the folder not be made.
+        AvatarError: if there are no jobs, the folder cannot be made or would replace the file, or
+            another batch is at work in it.
+        OSError: if the file cannot be read.
     """
     numbered, refused = read_jobs(jobs, defaults)
     folder = folder.absolute()
+    check_folder(folder)
+    check_kept([folder / NAME], [jobs])
     folder.mkdir(parents=True, exist_ok=True)
     with _scratch(folder) as scratch:
         results = Results(folder)

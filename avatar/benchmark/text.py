@@ -125,7 +125,7 @@ def _long(long: dict[str, Any]) -> Iterable[str]:
          f"engine {long['engine']}; two seconds of video were made before"),
         ("hear it", f"{long['hear_s']:.1f} s", "all of it, before the first frame"),
         ("a frame, by tenths", ", ".join(f"{row['ms']:.2f}" for row in tenths),
-         f"ms; {tenths[-1]['frames']} frames each, drawn, encoded and written"),
+         f"ms; about {tenths[-1]['frames']} frames each, drawn, encoded and written"),
         ("memory, by tenths", memory, "of this process, at the end of each"),
         ("look at the file", f"{long['look_s']:.1f} s", "it is decoded again, lips are read"),
         ("peak memory", _memory(long["peak_memory_mb"]), "of this process, without ffmpeg"),

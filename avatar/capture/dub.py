@@ -84,8 +84,6 @@ def dub(
         RenderError: if the video cannot be written.
     """
     source = open_video(film, FASTEST)
-    if Path(out).exists() and Path(out).samefile(film):
-        raise CaptureError("The dubbed film would replace the film itself: choose another name.")
     total = frame_count(len(speech.sound), source.fps)
     shot = yield from _look(source, total, identity)
     size = (source.width, source.height)

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from ..errors import CaptureError, SoundError
+from ..files import unreadable
 from ..media import input_arguments, running_ffmpeg
 from ..speech.audio import load_sound
 from ..timing import SAMPLE_RATE, parse_fps
@@ -135,10 +136,8 @@ def open_video(path: str | Path, fastest: float = FASTEST) -> VideoSource:
         CaptureError: if it is missing, empty, damaged, no film, or shows no picture.
     """
     path, name = Path(path), f"'{Path(path).name}'"
-    if not path.is_file():
-        raise CaptureError(f"The video {name} does not exist.")
-    if path.stat().st_size == 0:
-        raise CaptureError(f"The video {name} is empty.")
+    if why := unreadable(path):
+        raise CaptureError(f"The video {name} {why}.")
     facts, first, hdr = _probe(path)
     seconds, rate = facts.get("duration"), facts.get("video_fps")
     text = facts.get("video_codec_name") == "ansi"  # ffmpeg shows text files as films

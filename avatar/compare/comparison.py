@@ -16,6 +16,7 @@ from typing import Any
 
 from ..capture.source import VideoSource
 from ..errors import MetricError
+from ..files import check_kept
 from ..hub import Progress
 from ..metrics.syncnet import SyncNetScorer
 from ..render.steps import Step, finished, staged
@@ -28,6 +29,8 @@ from .plots import plot
 from .side_by_side import side_by_side
 from .tables import as_csv, as_dict, as_markdown, frames_csv
 from .verdict import CANDIDATE, CONTROL, REFERENCE, Row, Verdict, judge, mark
+
+SIDE_BY_SIDE = "side_by_side.mp4"
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,7 @@ def comparing(
     """``compare`` step by step; closing the generator stops everything and leaves no file."""
     if report:
         _check_place(report)
+        check_kept([report / SIDE_BY_SIDE], [*videos, *filter(None, [sound])])
     footages, said = open_footage(videos, sound, common_sound), []
     with tempfile.TemporaryDirectory(prefix="avatar-") as scratch:
         for i, footage in enumerate(footages):
@@ -155,7 +159,7 @@ def _write(
     """Everything about it in a folder, which is filled at the end and all at once."""
     rows, fps = comparison.rows, float(comparison.fps)
     with _filling(report) as folder:
-        yield from staged("side by side", side_by_side(footages, folder / "side_by_side.mp4"))
+        yield from staged("side by side", side_by_side(footages, folder / SIDE_BY_SIDE))
         yield Step("report", 0, 1)
         texts = {
             "comparison.json": json.dumps(comparison.to_dict(), indent=1),

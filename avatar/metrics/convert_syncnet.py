@@ -13,8 +13,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-from ..errors import MetricError
-from ..files import replacing
+from ..errors import AvatarError, MetricError
+from ..files import check_places, replacing
 from ..nets.syncnet import SyncNet
 
 PUBLIC = "https://www.robots.ox.ac.uk/~vgg/software/lipsync/data/syncnet_v2.model"
@@ -31,9 +31,11 @@ def convert(model: Path, out: Path) -> str:
 
     Raises:
         MetricError: if it is missing, holds anything but tensors, or these are not SyncNet's.
+        AvatarError: if the weights have no place but its own, or none at all.
     """
     if not model.is_file():
         raise MetricError(f"'{model}' does not exist; it can be had from {PUBLIC}.")
+    check_places([out], [model])
     digest = hashlib.sha256(model.read_bytes()).hexdigest()
     try:
         # Nothing but tensors is unpickled: the file could run programs otherwise.
@@ -61,7 +63,7 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         digest = convert(arguments.model, arguments.out)
-    except MetricError as error:
+    except AvatarError as error:
         sys.exit(str(error))
     except (OSError, SafetensorError) as error:
         sys.exit(f"'{arguments.out}' cannot be written: {error}.")

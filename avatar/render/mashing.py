@@ -15,7 +15,7 @@ from ..identity import Identity
 from ..nets.oracle import Oracle
 from ..nets.pixels import to_bytes, unit
 from ..speech.features import blend
-from ..speech.visemes import windows
+from ..speech.visemes import check_strength, windows
 from .caption import captioned
 from .engine import Engine
 
@@ -111,11 +111,11 @@ def mash_pictures(
 
     Raises:
         BundleError: if the bundle has no oracle.
+        AvatarError: for a strength outside 0..2.
         ClipError: if the heads are too far apart, or a clip is malformed.
     """
     oracle, geometry = identity.oracle(), identity.config.geometry
-    if not 0 <= strength <= 2:
-        raise ClipError(f"Mouth strength should be between 0 and 2, not {strength}.")
+    check_strength(strength)
     keypoints_i, keypoints_j = mouth.parts[0], head.parts[0]
     pose_i, pose_j = mouth.clip.pose[mouth.index], head.clip.pose[head.index]
     mashed = mash(

@@ -82,7 +82,7 @@ class Receipt:
 
 def receipt_path(video: str | Path) -> Path:
     """Where the receipt of a video is."""
-    return Path(video).with_suffix(SUFFIX)
+    return Path(video).parent / f"{Path(video).stem}{SUFFIX}"
 
 
 def _signed(milliseconds: float) -> str:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from ..errors import RenderError
-from ..files import replacing
+from ..files import check_places, replacing
 from ..media import Ffmpeg, input_arguments, running_ffmpeg
 from ..speech.speech import Speech
 from ..timing import SAMPLE_RATE, frame_count
@@ -130,13 +130,11 @@ def video_writer(
             Its receipt is kept beside the video: one is never there without the other.
 
     Raises:
+        AvatarError: if it has no place; see ``check_places``.
         RenderError: if it cannot be written, or the frames are not as many as the sound needs.
     """
     path = Path(path)
-    if not path.parent.is_dir():
-        raise RenderError(f"The folder {path.parent} does not exist.")
-    if path.is_dir() or (beside := receipt_path(path)).is_dir():
-        raise RenderError(f"{path} or its receipt is a folder: give the video another name.")
+    check_places([path, beside := receipt_path(path)])
     if not len(sound):
         raise RenderError("There is no sound to make a video of.")
     with (

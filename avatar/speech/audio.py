@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import SoundError
-from ..files import replacing
+from ..files import replacing, unreadable
 from ..media import input_arguments, running_ffmpeg
 from ..timing import SAMPLE_RATE
 
@@ -140,10 +140,8 @@ def _joined(blocks: Iterable[np.ndarray]) -> np.ndarray:
 
 def _decode(path: str | Path, name: str) -> Iterator[tuple[int, np.ndarray]]:
     """Yield (rate, (n, channels) float32) blocks of one second of the first audio track."""
-    if not Path(path).is_file():
-        raise SoundError(f"The sound file {name} does not exist.")
-    if Path(path).stat().st_size == 0:
-        raise SoundError(f"{name} is empty.")
+    if why := unreadable(path):
+        raise SoundError(f"The sound file {name} {why}.")
     # The filter honours the stream's own start time, which mp4 and mpeg use to say that the sound
     # begins later than the picture, and without which ffmpeg keeps AAC's priming samples.
     arguments = [

@@ -104,8 +104,7 @@ class VisemeTrack:
         Raises:
             AvatarError: for a strength outside 0..2.
         """
-        if not 0 <= strength <= 2:
-            raise AvatarError(f"Mouth strength should be between 0 and 2, not {strength}.")
+        check_strength(strength)
         if strength == 1:  # to the bit, which the sum below is not
             return self
         values = SILENCE + strength * (self.values - SILENCE)
@@ -145,6 +144,12 @@ class VisemeTrack:
         for i, row in enumerate(self.values):
             writer.writerow([i, *(f"{v:.5f}" for v in row)])
         return out.getvalue()
+
+
+def check_strength(strength: float) -> None:
+    """Raise AvatarError for a strength outside 0..2."""
+    if not 0 <= strength <= 2:
+        raise AvatarError(f"Mouth strength should be between 0 and 2, not {strength}.")
 
 
 def _read_json(text: str) -> tuple[tuple[str, ...], Fraction, list]:

@@ -63,6 +63,9 @@ def package(
     """
     if not NAME.fullmatch(out.name):
         raise AvatarError(f"An identity cannot be called {out.name!r}: letters, digits, - and _.")
+    for folder in (capture_folder, run):
+        if folder.resolve().is_relative_to(out.resolve()):
+            raise AvatarError(f"The bundle would replace {folder}: choose another place.")
     capture = Capture.load(capture_folder)
     papers = {
         "licence": licence or (OPEN if synthetic else CLOSED),

@@ -1,7 +1,6 @@
 """The page: head, one tab a file of this room, foot; and how it is served."""
 
 import logging
-import os
 import shutil
 import signal
 import threading
@@ -11,27 +10,24 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-# Before Gradio is imported: nothing is reported to anybody.
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+import gradio as gr
+from gradio.utils import get_upload_folder
+from starlette.middleware import Middleware
 
-import gradio as gr  # noqa: E402
-from gradio.utils import get_upload_folder  # noqa: E402
-from starlette.middleware import Middleware  # noqa: E402
-
-from .. import __version__  # noqa: E402
-from ..errors import AvatarError  # noqa: E402
-from ..identity import Identity  # noqa: E402
-from . import blind, compare, live, mash, speak, studio, uploads  # noqa: E402
-from .backstage import Backstage  # noqa: E402
-from .compare_request import MAX_MINUTES  # noqa: E402
-from .controls import EXAMPLES  # noqa: E402
-from .origin import OwnPages  # noqa: E402
-from .request import MAX_CHARS, MAX_SECONDS, SOUND_MB  # noqa: E402
-from .room import VIDEO_MB  # noqa: E402
-from .socket import live_route  # noqa: E402
-from .theme import STYLES, Theme  # noqa: E402
-from .votes import Poll  # noqa: E402
-from .workshop import open_workshop  # noqa: E402
+from .. import __version__
+from ..errors import AvatarError
+from ..identity import Identity
+from . import blind, compare, live, mash, speak, studio, uploads
+from .backstage import Backstage
+from .compare_request import MAX_MINUTES
+from .controls import EXAMPLES
+from .origin import OwnPages
+from .request import MAX_CHARS, MAX_SECONDS, SOUND_MB
+from .room import VIDEO_MB
+from .socket import live_route
+from .theme import STYLES, Theme
+from .votes import Poll
+from .workshop import open_workshop
 
 log = logging.getLogger(__name__)
 
@@ -116,6 +112,8 @@ def serve(
         engine: see ``Backstage``.
     """
     poll = Poll(vote_on) if vote_on else None
+    if host and ":" in host and not host.startswith("["):
+        host = f"[{host}]"  # IPv6, as it stands in an address, which Gradio makes of it
     demo = demo or build(
         Backstage(gpu, open_workshop(training), engine), poll and blind.Stage(poll)
     )

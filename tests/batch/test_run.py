@@ -194,3 +194,20 @@ def test_what_no_batch_can_do_is_told(
     told = capsys.readouterr().err
     assert told.startswith("avatar: ") and told.count("\n") == 1 and sentence in told
     assert os.listdir(tmp_path) == ["jobs.jsonl"]
+
+
+def test_a_job_replaces_nothing_that_it_reads(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.mp4"
+    mine.write_bytes(b"my only film")
+    jobs = tmp_path / "jobs.jsonl"
+    for job in ({"audio": str(mine), "out": "mine.mp4"}, short("mine.mp4", clip=str(mine))):
+        outcomes = run_batch(written(jobs, job), tmp_path, here)
+        assert [outcome.error for outcome in outcomes] == [
+            f"{mine} is read and would be replaced: choose another name."
+        ]
+    assert mine.read_bytes() == b"my only film"
+    own = written(tmp_path / "results.jsonl", short("a.mp4"))
+    with pytest.raises(AvatarError, match="results.jsonl is read and would be replaced"):
+        run_batch(own, tmp_path, here)
+    with pytest.raises(AvatarError, match="jobs.jsonl is a file, not a folder"):
+        run_batch(jobs, jobs, here)

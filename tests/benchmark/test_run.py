@@ -48,7 +48,9 @@ def test_a_long_video_is_measured_tenth_by_tenth(
     assert long["hear_s"] + made + long["look_s"] == pytest.approx(long["total_s"])
     assert long["speed"] == pytest.approx(seconds / long["total_s"])
     milliseconds = ", ".join(f"{row['ms']:.2f}" for row in long["tenths"])
-    assert f"| a frame, by tenths | {milliseconds} |" in as_markdown(result)
+    assert f"| a frame, by tenths | {milliseconds} | ms; about {tenths[-1]} frames each" in (
+        as_markdown(result)
+    )
 
 
 def test_parts_are_named_as_they_are() -> None:

@@ -132,14 +132,6 @@ def test_the_sound_is_heard_when_it_is_said(mira: Avatar):
     np.testing.assert_allclose(double[2:-2], seconds[2:-2] * 25 - 0.5, atol=1e-4)
 
 
-def test_a_film_is_not_replaced_by_its_dub(mira: Avatar, speech: Speech, tmp_path: Path):
-    own = film(tmp_path / "own.mp4", "-t", "1", "-c", "copy")
-    before = own.read_bytes()
-    with pytest.raises(CaptureError, match="another name"):
-        finished(dub(mira.identity, mira.engine, own, speech, own))
-    assert own.read_bytes() == before
-
-
 def test_closing_and_films_without_a_face_leave_nothing(
     mira: Avatar, speech: Speech, tmp_path: Path
 ):

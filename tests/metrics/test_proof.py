@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fake_engine import QuickEngine
 
-from avatar.errors import RenderError
+from avatar.errors import AvatarError
 from avatar.identity import Identity, load_identity
 from avatar.metrics.proof import HEIGHT, WIDTH, Proof, panels, prove
 from avatar.render.engine import make_engine
@@ -66,5 +66,5 @@ def test_what_is_broken_off_leaves_nothing(mira, speech, tmp_path: Path):
     next(steps)
     steps.close()
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(RenderError, match="does not exist"):
+    with pytest.raises(AvatarError, match="does not exist"):
         next(prove(mira, QuickEngine(), speech, tmp_path / "no" / "proof.mp4"))

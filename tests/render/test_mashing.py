@@ -6,7 +6,7 @@ import pytest
 from fake_engine import QuickEngine
 from masher import OPEN, make_masher
 
-from avatar.errors import BundleError, ClipError
+from avatar.errors import AvatarError, BundleError, ClipError
 from avatar.face.drawing import draw_with_mouth
 from avatar.identity import Identity, load_identity
 from avatar.render.engine import make_engine
@@ -58,7 +58,7 @@ def test_strength_and_distance(mira):
     assert not np.allclose(full.keypoints, none.keypoints) and full.distance == none.distance
     with pytest.raises(ClipError, match="more than the 0.1 allowed"):
         mash_pictures(mira, quick, *frames, max_distance=0.1)
-    with pytest.raises(ClipError, match="between 0 and 2"):
+    with pytest.raises(AvatarError, match="between 0 and 2"):
         mash_pictures(mira, quick, *frames, strength=3)
 
 

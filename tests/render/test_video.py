@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avatar.errors import RenderError
+from avatar.errors import AvatarError, RenderError
 from avatar.media import ffmpeg_exe
 from avatar.render.video import VideoWriter, video_writer, write_video
 from avatar.timing import SAMPLE_RATE, frame_count
@@ -160,7 +160,7 @@ def test_bad_frames_and_places_are_named(tmp_path: Path) -> None:
         write_video(path, grey(26), FPS, tone(16_000), size=SMALL)
     with pytest.raises(RenderError, match="float64"):
         write_video(path, [np.zeros((64, 64, 3))], FPS, tone(640), size=SMALL)
-    with pytest.raises(RenderError, match="does not exist"):
+    with pytest.raises(AvatarError, match="does not exist"):
         write_video(tmp_path / "no" / "v.mp4", grey(25), FPS, tone(16_000), size=SMALL)
     with pytest.raises(RenderError, match="no sound"):
         write_video(path, [], FPS, tone(0), size=SMALL)

@@ -1,6 +1,8 @@
 """Where OpenVINO is not installed, or is and does not work."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -58,11 +60,20 @@ def test_the_page_renders_by_torch_where_a_gpu_is_lent_too(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SPACES_ZERO_GPU", "1")
-    backstage = Backstage(workshop=Workshop(tmp_path))
-    assert backstage.avatar("mira").engine.name.startswith("torch")
-    backstage.workshop.close()
+    with backstage_of(tmp_path, "auto") as backstage:
+        assert backstage.avatar("mira").engine.name.startswith("torch")
 
 
-def test_the_page_takes_no_other_for_it_either() -> None:
-    with pytest.raises(RenderError, match="The engine lite needs OpenVINO"):
-        Backstage(engine="lite").avatar("mira")
+def test_the_page_takes_no_other_for_it_either(tmp_path: Path) -> None:
+    with backstage_of(tmp_path, "lite") as backstage:
+        with pytest.raises(RenderError, match="The engine lite needs OpenVINO"):
+            backstage.avatar("mira")
+
+
+@contextmanager
+def backstage_of(folder: Path, engine: str) -> Iterator[Backstage]:
+    with closing(Workshop(folder / "workshop")) as workshop:
+        backstage = Backstage(workshop=workshop, engine=engine)
+        with closing(backstage.live):
+            yield backstage
+        backstage.worker.stop()

@@ -144,7 +144,7 @@ def bad_files(folder: Path) -> dict[str, Path]:
     (folder / "noise.flac").write_bytes(bytes(mp3[2000:]))
     return {
         "'gone.wav' does not exist": folder / "gone.wav",
-        "'folder.wav' does not exist": folder / "folder.wav",
+        "'folder.wav' is a folder": folder / "folder.wav",
         "'text.wav' is not a sound or video file": folder / "text.wav",
         "'noise.flac' is not a sound or video file": folder / "noise.flac",
         "'nothing.wav' is empty": folder / "nothing.wav",

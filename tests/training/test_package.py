@@ -100,6 +100,16 @@ def test_without_consent_nothing_is_written(
     assert not package.out.exists()
 
 
+def test_a_bundle_does_not_replace_what_it_is_made_of(
+    package: Packaging, capsys: pytest.CaptureFixture
+) -> None:
+    for place in (package.run, package.capture, package.run / ".." / package.run.name):
+        package.out = place
+        assert package("--synthetic") == 1
+        assert "The bundle would replace" in capsys.readouterr().err
+    assert (package.run / "renderer").is_dir() and package.capture.is_dir()
+
+
 def test_a_real_person_is_packaged_with_their_consent(package: Packaging) -> None:
     assert package("--consent", str(package.consent)) == 0
     config = load_identity(package.out).config

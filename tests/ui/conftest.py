@@ -9,8 +9,6 @@ import pytest
 from browsing import CHROMIUM, PATIENCE_MS
 from films import film
 
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-
 
 @pytest.fixture(scope="session")
 def uploads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
