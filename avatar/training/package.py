@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from ..capture.layout import Capture
 from ..errors import AvatarError
 from ..identity import Identity
-from ..identity_config import NAME
+from ..identity_config import CONFIG, NAME
 from ..metrics.evaluate import control_rows, evaluate
 from ..nets.oracle import Oracle
 from ..nets.renderer import Renderer, RendererConfig
@@ -48,7 +48,7 @@ def package(
     Args:
         capture_folder: what the run was trained on.
         run: folder of the run.
-        out: bundle to write, replaced if it exists; its name is the identity's.
+        out: bundle to write; another that stands there is replaced. Its name is the identity's.
         consent: of the person who can be seen.
         synthetic: declare that a computer made the person, and nobody can be asked.
         licence: of the weights, an SPDX name or a sentence.
@@ -66,6 +66,8 @@ def package(
     for folder in (capture_folder, run):
         if folder.resolve().is_relative_to(out.resolve()):
             raise AvatarError(f"The bundle would replace {folder}: choose another place.")
+    if out.is_dir() and any(out.iterdir()) and not (out / CONFIG).is_file():
+        raise AvatarError(f"{out} holds other things than an identity: choose another place.")
     capture = Capture.load(capture_folder)
     papers = {
         "licence": licence or (OPEN if synthetic else CLOSED),

@@ -110,6 +110,19 @@ def test_a_bundle_does_not_replace_what_it_is_made_of(
     assert (package.run / "renderer").is_dir() and package.capture.is_dir()
 
 
+def test_a_bundle_does_not_replace_what_is_none(
+    package: Packaging, capsys: pytest.CaptureFixture
+) -> None:
+    package.out.mkdir(parents=True)
+    photo = package.out / "photo.jpg"
+    photo.write_bytes(b"mine")
+    assert package("--synthetic") == 1
+    assert "holds other things than an identity" in capsys.readouterr().err
+    assert photo.read_bytes() == b"mine"
+    photo.unlink()
+    assert package("--synthetic") == 0
+
+
 def test_a_real_person_is_packaged_with_their_consent(package: Packaging) -> None:
     assert package("--consent", str(package.consent)) == 0
     config = load_identity(package.out).config
