@@ -19,6 +19,7 @@ from ..errors import AvatarError
 from ..identity import Identity
 from . import blind, compare, live, mash, speak, studio, uploads
 from .backstage import Backstage
+from .bodies import ShortBodies
 from .compare_request import MAX_MINUTES
 from .controls import EXAMPLES
 from .origin import OwnPages
@@ -84,7 +85,7 @@ def launch_options(backstage: Backstage) -> dict[str, Any]:
         "ssr_mode": False,
         "app_kwargs": {
             "routes": [live_route(backstage.live)],
-            "middleware": [Middleware(OwnPages)],
+            "middleware": [Middleware(OwnPages), Middleware(ShortBodies)],
         },
     }
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from http.client import HTTPResponse
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
@@ -25,6 +26,7 @@ from fake_engine import QuickEngine
 from gradio.route_utils import GradioUploadFile
 
 from avatar.render import video
+from avatar.ui.bodies import LIMIT_MB
 from avatar.ui.page import QUEUE
 from avatar.ui.room import VIDEO_MB
 from avatar.ui.status import FULL, SORRY
@@ -255,6 +257,25 @@ def test_an_upload_that_finds_no_room_is_refused(
     answer = server.upload(b"sound" * 1000)
     assert answer.status_code == 400
     assert answer.text == "This could not be stored: No space left on device."
+
+
+@pytest.mark.parametrize("content", ["application/json", "multipart/form-data; boundary=b"])
+@pytest.mark.parametrize("told", [True, False])
+def test_a_request_that_is_no_upload_is_not_read_without_end(
+    server: Server, told: bool, content: str
+) -> None:
+    megabyte, length = b"x" * 2**20, f"Content-Length: {200 * 2**20}"
+    with socket.create_connection(("127.0.0.1", server.port), PATIENCE_S) as visitor:
+        visitor.sendall(
+            f"POST /gradio_api/call/v2/speak HTTP/1.1\r\nHost: localhost\r\nContent-Type: {content}"
+            f"\r\n{length if told else 'Transfer-Encoding: chunked'}\r\n\r\n".encode()
+        )
+        for _ in range(0 if told else LIMIT_MB):
+            visitor.sendall(b"100000\r\n" + megabyte + b"\r\n")
+        visitor.sendall(b"" if told else b"1\r\nx\r\n")
+        answer = HTTPResponse(visitor)
+        answer.begin()
+        assert answer.status == 413 and b"A request may have 8 MB" in answer.read()
 
 
 def test_an_upload_that_is_broken_off_is_not_kept(server: Server) -> None:
