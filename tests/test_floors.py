@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-SHARED = {"errors", "files", "media", "timing"}
+SHARED = {"errors", "files", "media", "memory", "timing"}
 """Small helpers that everybody may use."""
 BUNDLE = {"identity", "identity_config", "identity_saving", "hub"}
 GROUND = {"speech", "face", "nets"}

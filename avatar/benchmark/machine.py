@@ -1,6 +1,5 @@
 """What this machine is, how busy it is, and what a piece of work takes of it."""
 
-import ctypes
 import gc
 import os
 import platform
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+from ..memory import give_back
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,10 @@ def resident_mb() -> float | None:
     would seem to take nothing.
     """
     gc.collect()
+    give_back()
     try:
-        ctypes.CDLL(None).malloc_trim(0)
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    except (OSError, AttributeError, TypeError):  # no glibc, no Linux, Windows
+    except OSError:  # no Linux
         return None
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 

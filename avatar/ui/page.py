@@ -17,6 +17,7 @@ from starlette.middleware import Middleware
 from .. import __version__
 from ..errors import AvatarError
 from ..identity import Identity
+from ..memory import keep_little
 from . import blind, compare, live, mash, speak, studio, uploads
 from .backstage import Backstage
 from .bodies import ShortBodies
@@ -112,6 +113,7 @@ def serve(
         vote_on: a folder as ``votes.Poll`` wants it, whose renders people vote on at ``/blind``.
         engine: see ``Backstage``.
     """
+    keep_little()
     poll = Poll(vote_on) if vote_on else None
     if host and ":" in host and not host.startswith("["):
         host = f"[{host}]"  # IPv6, as it stands in an address, which Gradio makes of it

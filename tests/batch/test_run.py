@@ -178,7 +178,7 @@ def test_workers_end_with_a_batch_that_is_killed_and_the_next_one_clears_up(
         (["--visemes", "v.csv"], "--visemes is for a single video"),
         (["--transcript", "Oh."], "--transcript is for a single video"),
         (["--dub", "film.mp4"], "--dub is for a single video"),
-        (["--out", "jobs.jsonl"], "File exists"),
+        (["--out", "jobs.jsonl"], "jobs.jsonl is a file, not a folder."),
     ],
 )
 def test_what_no_batch_can_do_is_told(
