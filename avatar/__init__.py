@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from .avatar import Avatar
     from .face.clip import Clip
     from .identity import Identity, list_identities
+    from .render.scheduler import Scheduler
+    from .render.session import LiveSession
+    from .render.steps import Step
     from .render.video import Video
     from .speech.speech import Speech
     from .speech.tts import Voice, voices
@@ -31,13 +34,14 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 sys.modules.setdefault("openvino_telemetry", None)  # as if it were not installed: it has no switch
 
 __all__ = [
-    "Avatar", "AvatarError", "Clip", "Identity", "Speech", "Step", "Video", "VisemeTrack", "Voice",
-    "list_identities", "voices",
+    "Avatar", "AvatarError", "Clip", "Identity", "LiveSession", "Scheduler", "Speech", "Step",
+    "Video", "VisemeTrack", "Voice", "list_identities", "voices",
 ]  # fmt: skip
 
 _ROOMS = {
     "Avatar": "avatar", "Step": "render.steps", "Clip": "face.clip", "Identity": "identity",
-    "list_identities": "identity", "Video": "render.video", "Speech": "speech.speech",
+    "list_identities": "identity", "LiveSession": "render.session",
+    "Scheduler": "render.scheduler", "Video": "render.video", "Speech": "speech.speech",
     "Voice": "speech.tts", "voices": "speech.tts", "VisemeTrack": "speech.visemes",
 }  # fmt: skip
 
