@@ -11,7 +11,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..errors import RenderError
+from ..errors import PlaceError
 from ..identity import Identity
 from ..timing import SAMPLE_RATE
 from .engine import Engine
@@ -141,14 +141,14 @@ class Scheduler:
             notify: called, in some thread, when there is a frame, another place, or an end.
 
         Raises:
-            RenderError: if all places are taken and no more may wait.
+            PlaceError: if all places are taken and no more may wait, or it is closed.
         """
         seat = Seat(self, session, engine, ahead_s, notify)
         with self._lock:
             if self._closed:
-                raise RenderError("The server is going down: come back in a few minutes.")
+                raise PlaceError("The server is going down: come back in a few minutes.")
             if len(self._seated) >= self.limit and len(self._queue) >= self.waiting:
-                raise RenderError(
+                raise PlaceError(
                     f"All {self.limit} live places are taken and {len(self._queue)} wait for one: "
                     "come back in a few minutes."
                 )

@@ -23,6 +23,9 @@ message of the above ends the connection. Sound that is sent ahead is taken ten 
 shown; an interruption overtakes what waits until then. No more than 16 MiB wait, each message taken
 as 1 KiB more than it has, which are three minutes of sound in pieces of 20 ms: nothing further is
 read before some of it is taken, so send no further ahead what you may want to interrupt.
+
+The connection ends with code 1013 where there is no place now: try again later. It ends with 1001
+where the server stops, and with 1008 or 1009 where the same would end in the same way again.
 """
 
 import asyncio
@@ -34,7 +37,7 @@ from typing import Any
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from ..errors import AvatarError
+from ..errors import AvatarError, PlaceError
 from ..render.scheduler import Seat
 from .live_messages import (
     GOING_AWAY,
@@ -137,8 +140,10 @@ class Connection:
             return await asyncio.to_thread(
                 self._room.join, identity, clip or None, notify=self._notify
             )
-        except AvatarError as error:
+        except PlaceError as error:
             raise Farewell(str(error), NO_PLACE) from error
+        except AvatarError as error:
+            raise Farewell(str(error)) from error
 
     def _notify(self) -> None:
         with suppress(RuntimeError):  # the server has stopped

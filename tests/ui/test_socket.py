@@ -208,8 +208,23 @@ def test_who_is_not_there_is_told_so(address: str, wish: dict) -> None:
     with connect(address) as client:
         tell(client, type="start", **wish)
         assert told(client, "error")["message"].endswith(".")
-        with pytest.raises(ConnectionClosed):
+        with pytest.raises(ConnectionClosed) as closed:
             client.recv(PATIENCE_S)
+        assert closed.value.rcvd.code == 1008
+
+
+def test_who_finds_no_place_is_told_to_try_again(
+    room, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for full in ({"limit": 0, "waiting": 0}, {"_closed": True}):
+        with monkeypatch.context() as patch, connect(address) as client:
+            for name, value in full.items():
+                patch.setattr(room._scheduler, name, value)
+            tell(client, type="start")
+            assert "come back" in told(client, "error")["message"]
+            with pytest.raises(ConnectionClosed) as closed:
+                client.recv(PATIENCE_S)
+            assert closed.value.rcvd.code == 1013
 
 
 def test_pages_of_other_sites_are_kept_out(address: str) -> None:
