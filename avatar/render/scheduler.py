@@ -84,6 +84,10 @@ class Seat:
         """Give the place to the next at once; may be called twice."""
         self._scheduler.leave(self)
 
+    def give_on(self) -> bool:
+        """Close it if somebody waits for the place; whether that was so."""
+        return self._scheduler.give_on(self)
+
     def take(self) -> tuple[Shot, float] | None:
         """For the scheduler: the next shot and when it is due, if it is time and there is room."""
         if self._pace is None:  # time begins with the place
@@ -165,6 +169,13 @@ class Scheduler:
             seat.closed = True
             self._seat_next()
         seat.tell()
+
+    def give_on(self, seat: Seat) -> bool:
+        """Give a place to the next if anybody waits; see ``Seat.give_on``."""
+        with self._lock:
+            if wanted := bool(self._queue) and not seat.place:
+                self.leave(seat)
+        return wanted
 
     def close(self) -> None:
         """End all sessions and the thread."""

@@ -24,8 +24,9 @@ shown; an interruption overtakes what waits until then. No more than 16 MiB wait
 as 1 KiB more than it has, which are three minutes of sound in pieces of 20 ms: nothing further is
 read before some of it is taken, so send no further ahead what you may want to interrupt.
 
-The connection ends with code 1013 where there is no place now: try again later. It ends with 1001
-where the server stops, and with 1008 or 1009 where the same would end in the same way again.
+The connection ends with code 1013 where there is no place now, or where nothing was said for two
+minutes and somebody else waits for the place: try again later. It ends with 1001 where the server
+stops, and with 1008 or 1009 where the same would end in the same way again.
 """
 
 import asyncio
@@ -56,17 +57,19 @@ from .request import Request
 
 log = logging.getLogger(__name__)
 
+GIVEN_ON = "Nothing was said for a while, so the place was given to the next who waited for one."
 START_S = 10
 """Seconds to wait for the first message."""
 QUIET_S = 120
-"""Seconds after which somebody who says nothing gives the place to the next."""
+"""Seconds after which somebody who says nothing gives the place to the next, if one waits."""
 SEND_S = 20
 """Seconds to wait for somebody who does not take what is sent."""
 AHEAD_S = 10
 """Seconds of speech that may wait; more is not read from the socket before."""
 WAITING_BYTES, MESSAGE_BYTES = 2**24, 2**10
 """Size of the messages that may wait, and what each takes beside its own."""
-POLL_S = 0.05
+POLL_S, LOOK_S = 0.05, 1
+"""Seconds between two looks at what waits to be said, and at who waits for a place."""
 
 
 def live_route(room: LiveRoom) -> WebSocketRoute:
@@ -154,13 +157,13 @@ class Connection:
         while True:
             try:
                 left = self._active + QUIET_S - self._loop.time()
-                data = await self._receive(max(left, POLL_S))
+                data = await self._receive(max(left, LOOK_S))
             except asyncio.TimeoutError:
                 if seat.place or self._waiting:
                     self._active = self._loop.time()
-                if self._loop.time() < self._active + QUIET_S:
+                if self._loop.time() < self._active + QUIET_S or not seat.give_on():
                     continue
-                raise Farewell("Nothing was said for a while, so the place was given on.") from None
+                raise Farewell(GIVEN_ON, NO_PLACE) from None
             self._active = self._loop.time()
             message = parsed(data)
             if isinstance(message, dict) and message["type"] == "interrupt":
@@ -196,6 +199,7 @@ class Connection:
         while not seat.closed:
             if seat.place != told:
                 told = seat.place
+                self._active = self._loop.time()
                 waiting = {"type": "waiting", "place": told}
                 await self._tell(waiting if told else ready(seat.session))
             while (frame := seat.get()) is not None:

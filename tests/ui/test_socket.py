@@ -293,13 +293,24 @@ def test_who_sends_an_hour_at_once_is_read_as_it_is_shown(room, address: str) ->
         thread.submit(asyncio.run, talk()).result()
 
 
-def test_who_says_nothing_for_long_has_to_go(
-    client: ClientConnection, monkeypatch: pytest.MonkeyPatch
+def test_who_says_nothing_for_long_gives_the_place_to_who_waits(
+    room, address: str, client: ClientConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("avatar.ui.socket.QUIET_S", 0.5)
+    monkeypatch.setattr("avatar.ui.socket.LOOK_S", 0.1)
+    monkeypatch.setattr(room._scheduler, "limit", 1)
     tell(client, type="say", text="Hello.")
     assert len(speech(client)) > 8
-    assert "Nothing was said" in told(client, "error")["message"]
+    for _ in range(50):  # she is watched for two seconds, and nobody else came
+        assert not frame(client).speaking
+    with connect(address, compression=None) as another:
+        tell(another, type="start")
+        assert told(another, "waiting")["place"] == 1
+        assert "Nothing was said" in told(client, "error")["message"]
+        assert told(another, "ready")
+    with pytest.raises(ConnectionClosed) as closed:
+        client.recv(PATIENCE_S)
+    assert closed.value.rcvd.code == 1013
 
 
 def test_who_does_not_start_has_to_go(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
