@@ -31,8 +31,10 @@ stops, and with 1008 or 1009 where the same would end in the same way again.
 
 import asyncio
 import logging
+import struct
 from collections.abc import Callable
 from contextlib import suppress
+from socket import SO_LINGER, SOL_SOCKET
 from typing import Any
 
 from starlette.routing import WebSocketRoute
@@ -87,11 +89,11 @@ def live_route(room: LiveRoom) -> WebSocketRoute:
             return
         except Farewell as farewell:
             code = farewell.code
-            await _try(socket.send_json({"type": "error", "message": str(farewell)}))
+            await _try(socket, socket.send_json({"type": "error", "message": str(farewell)}))
         except Exception:
             log.exception("a live connection broke down")
             code = 1011
-        await _try(socket.close(code))
+        await _try(socket, socket.close(code))
 
     return WebSocketRoute("/live", endpoint)
 
@@ -225,6 +227,7 @@ class Connection:
         try:
             await asyncio.wait_for(sending, SEND_S)
         except asyncio.TimeoutError:
+            _abort(self._socket)
             raise WebSocketDisconnect(1006, "nobody takes what is sent") from None
 
 
@@ -246,7 +249,25 @@ def _say(seat: Seat, text: str, voice: str, rate: float, pitch: float) -> None:
     seat.session.say(wanted.text, wanted.voice, wanted.rate, wanted.pitch)
 
 
-async def _try(sending: Any) -> None:
+async def _try(socket: WebSocket, sending: Any) -> None:
     """Send to somebody who may be gone."""
-    with suppress(RuntimeError, WebSocketDisconnect, OSError, asyncio.TimeoutError):
+    try:
         await asyncio.wait_for(sending, SEND_S)
+    except asyncio.TimeoutError:
+        _abort(socket)
+    except (RuntimeError, WebSocketDisconnect, OSError):
+        pass
+
+
+def _abort(socket: WebSocket) -> None:
+    """End the connection of somebody who does not read: what was to be sent is thrown away.
+
+    A server's close waits until all is sent. ASGI has no other end, so this asks uvicorn, whose
+    method ``receive`` is; under another server the connection ends by that server's own limits.
+    """
+    transport = getattr(getattr(socket._receive, "__self__", None), "transport", None)
+    if transport is not None:
+        # Nor does the kernel go on to offer what it holds.
+        linger = struct.pack("ii", 1, 0)
+        transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, linger)
+        transport.abort()

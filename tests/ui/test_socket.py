@@ -1,6 +1,7 @@
 """The WebSocket at /live, over loopback: what other programs see, and what becomes of bad ones."""
 
 import asyncio
+import errno
 import json
 import os
 import socket
@@ -267,6 +268,9 @@ def test_who_does_not_look_has_to_go(
         tell(client, type="start")
         wait_for(lambda: room._scheduler._seated)
         wait_for(lambda: not room._scheduler._seated)
+        # Nothing that was sent is kept for whoever may read on.
+        broken = (socket.SOL_SOCKET, socket.SO_ERROR)
+        wait_for(lambda: client.socket.getsockopt(*broken) == errno.ECONNRESET)
 
 
 def test_who_sends_an_hour_at_once_is_read_as_it_is_shown(room, address: str) -> None:
