@@ -363,9 +363,23 @@ def test_nothing_is_left_of_all_this(room, address: str, uploads: Path) -> None:
     assert set(uploads.rglob("*")) == before
 
 
+def run_client(folder: Path, out: str, address: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, ROOT / "examples" / "live_client.py", "Hello.", out, address]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=os.environ)
+
+
 def test_the_client_in_the_examples_keeps_a_sentence(address: str, tmp_path: Path) -> None:
-    command = [sys.executable, ROOT / "examples" / "live_client.py", "Hello.", "hello.mp4", address]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=os.environ)
+    done = run_client(tmp_path, "hello.mp4", address)
     assert "frames came after" in done.stdout, done.stderr
     capture = cv2.VideoCapture(str(tmp_path / "hello.mp4"))
     assert abs(capture.get(cv2.CAP_PROP_FRAME_COUNT) - int(done.stdout.split()[-6])) <= 1
+
+
+def test_the_client_in_the_examples_fails_in_one_sentence(address: str, tmp_path: Path) -> None:
+    for out, at, sentence in (
+        ("hello.xyz", address, "hello.xyz could not be written"),
+        ("hello.mp4", "ws://127.0.0.1:1/live", "She cannot be talked to at ws://127.0.0.1:1"),
+    ):
+        done = run_client(tmp_path, out, at)
+        assert done.returncode == 1 and done.stderr.startswith(sentence), done.stderr
+        assert done.stderr.count("\n") == 1 and not list(tmp_path.iterdir())
