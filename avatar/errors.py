@@ -33,5 +33,9 @@ class RenderError(AvatarError):
     """Rendering or encoding failed."""
 
 
+class PlaceError(RenderError):
+    """There is no place for a live session now, but may be later: all are taken, or it closes."""
+
+
 class MetricError(AvatarError):
     """A video cannot be measured or compared: too short, of another length, several faces in it."""

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..errors import RenderError
+from ..errors import PlaceError
 from ..identity import Identity
 from ..timing import SAMPLE_RATE
 from .engine import Engine
@@ -84,6 +84,10 @@ class Seat:
         """Give the place to the next at once; may be called twice."""
         self._scheduler.leave(self)
 
+    def give_on(self) -> bool:
+        """Close it if somebody waits for the place; whether that was so."""
+        return self._scheduler.give_on(self)
+
     def take(self) -> tuple[Shot, float] | None:
         """For the scheduler: the next shot and when it is due, if it is time and there is room."""
         if self._pace is None:  # time begins with the place
@@ -141,14 +145,14 @@ class Scheduler:
             notify: called, in some thread, when there is a frame, another place, or an end.
 
         Raises:
-            RenderError: if all places are taken and no more may wait.
+            PlaceError: if all places are taken and no more may wait, or it is closed.
         """
         seat = Seat(self, session, engine, ahead_s, notify)
         with self._lock:
             if self._closed:
-                raise RenderError("The server is going down: come back in a few minutes.")
+                raise PlaceError("The server is going down: come back in a few minutes.")
             if len(self._seated) >= self.limit and len(self._queue) >= self.waiting:
-                raise RenderError(
+                raise PlaceError(
                     f"All {self.limit} live places are taken and {len(self._queue)} wait for one: "
                     "come back in a few minutes."
                 )
@@ -165,6 +169,13 @@ class Scheduler:
             seat.closed = True
             self._seat_next()
         seat.tell()
+
+    def give_on(self, seat: Seat) -> bool:
+        """Give a place to the next if anybody waits; see ``Seat.give_on``."""
+        with self._lock:
+            if wanted := bool(self._queue) and not seat.place:
+                self.leave(seat)
+        return wanted
 
     def close(self) -> None:
         """End all sessions and the thread."""

@@ -1,5 +1,6 @@
 """Frames and sound to an MP4 that every browser plays: H.264 and AAC, both starting at zero."""
 
+import errno
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -33,6 +34,8 @@ COLOUR = ",".join((
 _H264 = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-bf", "0")
 # At 48 kHz an AAC frame lasts 21 ms; at 16 kHz its 64 ms are longer than a picture.
 AAC = ("-c:a", "aac", "-b:a", "96k", "-ar", "48000")
+# How ffmpeg ends then: its complaint may be lost, as that is a file on the same disk.
+_DISK_FULL = 256 - errno.ENOSPC
 
 
 @dataclass(frozen=True)
@@ -215,7 +218,7 @@ def finish(ffmpeg: Ffmpeg, *pipes: IO[bytes]) -> None:
 def failure(ffmpeg: Ffmpeg) -> RenderError:
     """Why an ffmpeg that writes a video has stopped."""
     status, complaints = ffmpeg.wait(), ffmpeg.complaints()
-    if "No space left" in complaints:
+    if status == _DISK_FULL or "No space left" in complaints:
         return RenderError("The video could not be written because the disk is full.")
     lines = complaints.strip().splitlines()
     reason = lines[-1][:200] if lines else f"ffmpeg ended with status {status}"

@@ -38,6 +38,8 @@ def speak(
 ) -> Iterator[Utterance]:
     """Speak a text, one utterance a sentence, each made when it is asked for.
 
+    Each begins with ``utterance.LEAD_S`` of silence at least, so that the mouth can open.
+
     Arguments are checked at the call, before the first utterance.
 
     Args:
@@ -59,4 +61,4 @@ def speak(
     pieces = split(clean(text, max_chars))
     chosen = voice if isinstance(voice, Voice) else find_voice(voice)
     engine = neural if chosen.engine == neural.ENGINE else espeak
-    return engine.speak(pieces, chosen, rate, pitch)
+    return (said.led() for said in engine.speak(pieces, chosen, rate, pitch))

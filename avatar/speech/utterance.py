@@ -7,10 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import TextError
+from ..timing import SAMPLE_RATE
 from .phonemes import Phone
 
 PIECE_CHARS = 240
 """The longest stretch of text that is spoken in one utterance, so that the first comes quickly."""
+
+LEAD_S = 0.12
+"""Seconds of silence that come before the first phone, in which the mouth can open."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,23 @@ class Utterance:
     phones: list[Phone]
     """Cover the sound without gaps; times in seconds from its first sample."""
     text: str
+
+    def led(self) -> "Utterance":
+        """The same behind ``LEAD_S`` of silence, or behind as much of it as is lacking.
+
+        Voices begin with their first sample, and a mouth that was shut would spring open.
+        """
+        pausing = self.phones[0].symbol == "PAU"
+        lead = round((LEAD_S - pausing * self.phones[0].end) * SAMPLE_RATE)
+        if lead <= 0:
+            return self
+        sound = np.pad(self.sound, (lead, 0))
+        starts = [phone.start + lead / SAMPLE_RATE for phone in self.phones]
+        ends = [*starts[1:], len(sound) / SAMPLE_RATE]
+        spans = zip(starts, ends, self.phones, strict=True)
+        phones = [Phone(start, end, phone.symbol) for start, end, phone in spans]
+        silence = Phone(0.0, ends[0] if pausing else starts[0], "PAU")
+        return Utterance(sound, [silence, *phones[pausing:]], self.text)
 
 
 # Full stops after these, or after a single capital letter, end no sentence.

@@ -55,7 +55,8 @@ class LiveRoom:
             notify: see ``ahead_s``.
 
         Raises:
-            AvatarError: if there is no such identity or clip, or no place.
+            PlaceError: if there is no place now.
+            AvatarError: if there is no such identity or clip.
         """
         avatar = self._avatar(identity)
         session = LiveSession(avatar.identity, clip=clip)

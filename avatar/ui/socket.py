@@ -23,18 +23,24 @@ message of the above ends the connection. Sound that is sent ahead is taken ten 
 shown; an interruption overtakes what waits until then. No more than 16 MiB wait, each message taken
 as 1 KiB more than it has, which are three minutes of sound in pieces of 20 ms: nothing further is
 read before some of it is taken, so send no further ahead what you may want to interrupt.
+
+The connection ends with code 1013 where there is no place now, or where nothing was said for two
+minutes and somebody else waits for the place: try again later. It ends with 1001 where the server
+stops, and with 1008 or 1009 where the same would end in the same way again.
 """
 
 import asyncio
 import logging
+import struct
 from collections.abc import Callable
 from contextlib import suppress
+from socket import SO_LINGER, SOL_SOCKET
 from typing import Any
 
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from ..errors import AvatarError
+from ..errors import AvatarError, PlaceError
 from ..render.scheduler import Seat
 from .live_messages import (
     GOING_AWAY,
@@ -53,17 +59,19 @@ from .request import Request
 
 log = logging.getLogger(__name__)
 
+GIVEN_ON = "Nothing was said for a while, so the place was given to the next who waited for one."
 START_S = 10
 """Seconds to wait for the first message."""
 QUIET_S = 120
-"""Seconds after which somebody who says nothing gives the place to the next."""
+"""Seconds after which somebody who says nothing gives the place to the next, if one waits."""
 SEND_S = 20
 """Seconds to wait for somebody who does not take what is sent."""
 AHEAD_S = 10
 """Seconds of speech that may wait; more is not read from the socket before."""
 WAITING_BYTES, MESSAGE_BYTES = 2**24, 2**10
 """Size of the messages that may wait, and what each takes beside its own."""
-POLL_S = 0.05
+POLL_S, LOOK_S = 0.05, 1
+"""Seconds between two looks at what waits to be said, and at who waits for a place."""
 
 
 def live_route(room: LiveRoom) -> WebSocketRoute:
@@ -81,11 +89,11 @@ def live_route(room: LiveRoom) -> WebSocketRoute:
             return
         except Farewell as farewell:
             code = farewell.code
-            await _try(socket.send_json({"type": "error", "message": str(farewell)}))
+            await _try(socket, socket.send_json({"type": "error", "message": str(farewell)}))
         except Exception:
             log.exception("a live connection broke down")
             code = 1011
-        await _try(socket.close(code))
+        await _try(socket, socket.close(code))
 
     return WebSocketRoute("/live", endpoint)
 
@@ -137,8 +145,10 @@ class Connection:
             return await asyncio.to_thread(
                 self._room.join, identity, clip or None, notify=self._notify
             )
-        except AvatarError as error:
+        except PlaceError as error:
             raise Farewell(str(error), NO_PLACE) from error
+        except AvatarError as error:
+            raise Farewell(str(error)) from error
 
     def _notify(self) -> None:
         with suppress(RuntimeError):  # the server has stopped
@@ -149,13 +159,13 @@ class Connection:
         while True:
             try:
                 left = self._active + QUIET_S - self._loop.time()
-                data = await self._receive(max(left, POLL_S))
+                data = await self._receive(max(left, LOOK_S))
             except asyncio.TimeoutError:
                 if seat.place or self._waiting:
                     self._active = self._loop.time()
-                if self._loop.time() < self._active + QUIET_S:
+                if self._loop.time() < self._active + QUIET_S or not seat.give_on():
                     continue
-                raise Farewell("Nothing was said for a while, so the place was given on.") from None
+                raise Farewell(GIVEN_ON, NO_PLACE) from None
             self._active = self._loop.time()
             message = parsed(data)
             if isinstance(message, dict) and message["type"] == "interrupt":
@@ -191,6 +201,7 @@ class Connection:
         while not seat.closed:
             if seat.place != told:
                 told = seat.place
+                self._active = self._loop.time()
                 waiting = {"type": "waiting", "place": told}
                 await self._tell(waiting if told else ready(seat.session))
             while (frame := seat.get()) is not None:
@@ -216,6 +227,7 @@ class Connection:
         try:
             await asyncio.wait_for(sending, SEND_S)
         except asyncio.TimeoutError:
+            _abort(self._socket)
             raise WebSocketDisconnect(1006, "nobody takes what is sent") from None
 
 
@@ -237,7 +249,25 @@ def _say(seat: Seat, text: str, voice: str, rate: float, pitch: float) -> None:
     seat.session.say(wanted.text, wanted.voice, wanted.rate, wanted.pitch)
 
 
-async def _try(sending: Any) -> None:
+async def _try(socket: WebSocket, sending: Any) -> None:
     """Send to somebody who may be gone."""
-    with suppress(RuntimeError, WebSocketDisconnect, OSError, asyncio.TimeoutError):
+    try:
         await asyncio.wait_for(sending, SEND_S)
+    except asyncio.TimeoutError:
+        _abort(socket)
+    except (RuntimeError, WebSocketDisconnect, OSError):
+        pass
+
+
+def _abort(socket: WebSocket) -> None:
+    """End the connection of somebody who does not read: what was to be sent is thrown away.
+
+    A server's close waits until all is sent. ASGI has no other end, so this asks uvicorn, whose
+    method ``receive`` is; under another server the connection ends by that server's own limits.
+    """
+    transport = getattr(getattr(socket._receive, "__self__", None), "transport", None)
+    if transport is not None:
+        # Nor does the kernel go on to offer what it holds.
+        linger = struct.pack("ii", 1, 0)
+        transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, linger)
+        transport.abort()

@@ -159,6 +159,17 @@ def test_who_comes_too_late_waits_in_order_or_is_refused(
     assert scheduler.join(new(), engine).place == 1
 
 
+def test_a_place_is_given_on_only_while_somebody_waits(
+    scheduler: Scheduler, new: Callable[[], LiveSession]
+) -> None:
+    seats = [scheduler.join(new(), QuickEngine()) for _ in range(10)]
+    assert not seats[0].give_on() and not seats[0].closed
+    waiting = scheduler.join(new(), QuickEngine())
+    assert not waiting.give_on()
+    assert [seat.give_on() for seat in seats] == [True] + [False] * 9
+    assert seats[0].closed and not seats[1].closed and waiting.place == 0
+
+
 def test_a_failing_call_loses_its_frames_alone(
     scheduler: Scheduler, new: Callable[[], LiveSession], caplog: pytest.LogCaptureFixture
 ) -> None:

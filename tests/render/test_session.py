@@ -22,7 +22,7 @@ from avatar.speech.audio import load_sound
 from avatar.speech.causal import causal_track
 from avatar.speech.features import Wav2Vec2
 from avatar.speech.speech import Speech
-from avatar.speech.visemes import SILENCE, viseme_track, windows
+from avatar.speech.visemes import NAMES, SILENCE, viseme_track, windows
 from avatar.timing import frame_count
 
 FPS = Fraction(25)
@@ -100,6 +100,14 @@ def test_a_text_is_shown_as_it_is_offline(
     for picture, other in zip(pictures_of(mira, engine, shots), expected, strict=True):
         np.testing.assert_array_equal(picture, other)
     np.testing.assert_array_equal(sound_of(shots)[: len(utterance.sound)], utterance.sound)
+
+
+def test_the_mouth_does_not_spring_open(session: LiveSession) -> None:
+    """Neither where she begins with an open sound, nor where her next sentence does."""
+    session.take()
+    session.say("Ah, ah. Ah, ah.")
+    jaw = np.array([shot.window[2:4, NAMES.index("jaw_open")] for shot in speaking(session)])
+    assert jaw.max() > 0.9 and np.diff(jaw).max() < 0.6
 
 
 def test_pushed_sound_is_shown_as_it_is_offline(mira: Identity, engine: Engine) -> None:

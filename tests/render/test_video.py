@@ -3,6 +3,7 @@ import re
 import resource
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -150,6 +151,30 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert str(error.value).endswith(".") and not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 100 kB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=100k", "avatar-test", disk]
+    try:
+        subprocess.run(mount, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("may not mount a file system")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def test_a_disk_too_full_for_a_complaint_is_called_full(
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(small_disk))
+    noise = np.random.default_rng(0).integers(0, 255, (512, 512, 3), np.uint8)
+    with pytest.raises(RenderError, match="because the disk is full"):
+        write_video(small_disk / "v.mp4", [noise] * 5, FPS, tone(3_200))
+    assert not list(small_disk.iterdir())
 
 
 def test_bad_frames_and_places_are_named(tmp_path: Path) -> None:

@@ -3,13 +3,15 @@
 import time
 from itertools import islice
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avatar.errors import TextError, VoiceError
+from avatar.speech.phonemes import Phone
 from avatar.speech.tts import Utterance, speak, voices
-from avatar.speech.utterance import PIECE_CHARS, clean, split
+from avatar.speech.utterance import LEAD_S, PIECE_CHARS, clean, split
 
 
 def phones(text: str) -> list[str]:
@@ -33,6 +35,25 @@ def test_limit_is_checked_at_the_call() -> None:
 def test_out_of_range(name: str, value: float) -> None:
     with pytest.raises(VoiceError, match=f"^The {name} must be between 0.5 and 2"):
         speak("Hello", **{name: value})
+
+
+def test_a_voice_that_begins_at_once_has_silence_before_it() -> None:
+    for said in speak("Ah, open wide. Apples are red."):
+        pause, vowel, *_ = said.phones
+        assert (pause.symbol, pause.end) == ("PAU", LEAD_S) and vowel.symbol != "PAU"
+        lead = round(LEAD_S * 16_000)
+        assert not said.sound[:lead].any() and abs(said.sound[lead : lead + 400]).max() > 0.05
+
+
+def test_silence_that_is_there_counts() -> None:
+    sound = np.ones(16_000, np.float32)
+    for there, added in ((0.3, 0), (LEAD_S, 0), (0.05, 1_120)):
+        said = Utterance(sound, [Phone(0.0, there, "PAU"), Phone(there, 1.0, "AA")], "Ah.")
+        led = said.led()
+        assert len(led.sound) == 16_000 + added and (led.sound[added:] == 1).all()
+        assert [p.symbol for p in led.phones] == ["PAU", "AA"] and led.phones[0].start == 0
+        assert led.phones[0].end == led.phones[1].start == pytest.approx(there + added / 16_000)
+        assert led.phones[1].end == len(led.sound) / 16_000
 
 
 def test_unknown_voice() -> None:

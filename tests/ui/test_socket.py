@@ -1,6 +1,7 @@
 """The WebSocket at /live, over loopback: what other programs see, and what becomes of bad ones."""
 
 import asyncio
+import errno
 import json
 import os
 import socket
@@ -208,8 +209,23 @@ def test_who_is_not_there_is_told_so(address: str, wish: dict) -> None:
     with connect(address) as client:
         tell(client, type="start", **wish)
         assert told(client, "error")["message"].endswith(".")
-        with pytest.raises(ConnectionClosed):
+        with pytest.raises(ConnectionClosed) as closed:
             client.recv(PATIENCE_S)
+        assert closed.value.rcvd.code == 1008
+
+
+def test_who_finds_no_place_is_told_to_try_again(
+    room, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for full in ({"limit": 0, "waiting": 0}, {"_closed": True}):
+        with monkeypatch.context() as patch, connect(address) as client:
+            for name, value in full.items():
+                patch.setattr(room._scheduler, name, value)
+            tell(client, type="start")
+            assert "come back" in told(client, "error")["message"]
+            with pytest.raises(ConnectionClosed) as closed:
+                client.recv(PATIENCE_S)
+            assert closed.value.rcvd.code == 1013
 
 
 def test_pages_of_other_sites_are_kept_out(address: str) -> None:
@@ -252,6 +268,9 @@ def test_who_does_not_look_has_to_go(
         tell(client, type="start")
         wait_for(lambda: room._scheduler._seated)
         wait_for(lambda: not room._scheduler._seated)
+        # Nothing that was sent is kept for whoever may read on.
+        broken = (socket.SOL_SOCKET, socket.SO_ERROR)
+        wait_for(lambda: client.socket.getsockopt(*broken) == errno.ECONNRESET)
 
 
 def test_who_sends_an_hour_at_once_is_read_as_it_is_shown(room, address: str) -> None:
@@ -278,13 +297,24 @@ def test_who_sends_an_hour_at_once_is_read_as_it_is_shown(room, address: str) ->
         thread.submit(asyncio.run, talk()).result()
 
 
-def test_who_says_nothing_for_long_has_to_go(
-    client: ClientConnection, monkeypatch: pytest.MonkeyPatch
+def test_who_says_nothing_for_long_gives_the_place_to_who_waits(
+    room, address: str, client: ClientConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("avatar.ui.socket.QUIET_S", 0.5)
+    monkeypatch.setattr("avatar.ui.socket.LOOK_S", 0.1)
+    monkeypatch.setattr(room._scheduler, "limit", 1)
     tell(client, type="say", text="Hello.")
     assert len(speech(client)) > 8
-    assert "Nothing was said" in told(client, "error")["message"]
+    for _ in range(50):  # she is watched for two seconds, and nobody else came
+        assert not frame(client).speaking
+    with connect(address, compression=None) as another:
+        tell(another, type="start")
+        assert told(another, "waiting")["place"] == 1
+        assert "Nothing was said" in told(client, "error")["message"]
+        assert told(another, "ready")
+    with pytest.raises(ConnectionClosed) as closed:
+        client.recv(PATIENCE_S)
+    assert closed.value.rcvd.code == 1013
 
 
 def test_who_does_not_start_has_to_go(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -333,9 +363,23 @@ def test_nothing_is_left_of_all_this(room, address: str, uploads: Path) -> None:
     assert set(uploads.rglob("*")) == before
 
 
+def run_client(folder: Path, out: str, address: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, ROOT / "examples" / "live_client.py", "Hello.", out, address]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=os.environ)
+
+
 def test_the_client_in_the_examples_keeps_a_sentence(address: str, tmp_path: Path) -> None:
-    command = [sys.executable, ROOT / "examples" / "live_client.py", "Hello.", "hello.mp4", address]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=os.environ)
+    done = run_client(tmp_path, "hello.mp4", address)
     assert "frames came after" in done.stdout, done.stderr
     capture = cv2.VideoCapture(str(tmp_path / "hello.mp4"))
     assert abs(capture.get(cv2.CAP_PROP_FRAME_COUNT) - int(done.stdout.split()[-6])) <= 1
+
+
+def test_the_client_in_the_examples_fails_in_one_sentence(address: str, tmp_path: Path) -> None:
+    for out, at, sentence in (
+        ("hello.xyz", address, "hello.xyz could not be written"),
+        ("hello.mp4", "ws://127.0.0.1:1/live", "She cannot be talked to at ws://127.0.0.1:1"),
+    ):
+        done = run_client(tmp_path, out, at)
+        assert done.returncode == 1 and done.stderr.startswith(sentence), done.stderr
+        assert done.stderr.count("\n") == 1 and not list(tmp_path.iterdir())
