@@ -21,20 +21,23 @@ function show(scene) {
   stage.dataset.scene = scene;
   idle(scene !== 'speaks' && scene !== 'waits');
   element.querySelector('.scene span').textContent = words[scene]();
+  if (scene === 'listens') trigger('stop');
 }
 stage.addEventListener('scene', ({detail}) => {
   show(detail);
-  if (detail === 'listens')
-    return stage.querySelectorAll('.video video').forEach((video) => video.pause());
+  stage.querySelectorAll('.video video').forEach((video) => video.pause());
+  if (detail === 'listens') return;
   [clicked, first] = [performance.now(), ''];
   if (stage.getBoundingClientRect().top < 0) stage.scrollIntoView({behavior: 'smooth'});
 });
 const on = (name, then) => stage.addEventListener(name, (event) => {
-  if (event.target.closest('.video') && stage.dataset.scene !== 'listens') then(event.target);
+  if (event.target.closest('.video')) then(event.target);
 }, true);  // these events do not bubble
-on('playing', () => {
+const speaking = () => (stage.dataset.scene || 'listens') !== 'listens';
+on('playing', (video) => {
+  if (!speaking()) return video.pause();  // begun just as it was stopped
   if (!first && clicked) first = ((performance.now() - clicked) / 1000).toFixed(1);
   show('speaks');
 });
-on('waiting', (video) => first && !video.ended && show('waits'));
-on('ended', () => show('listens'));
+on('waiting', (video) => speaking() && first && !video.ended && show('waits'));
+on('ended', () => speaking() && show('listens'));

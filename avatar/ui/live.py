@@ -139,10 +139,10 @@ def _streamed(answer: Answer) -> Iterator[tuple[Any, str]]:
 def _connect(p: LiveParts, handlers: Handlers, tab: gr.Tab) -> None:
     buttons = [p.say, p.stop]
     busy = (gr.update(interactive=False), gr.update(interactive=True))
-    idle = busy[::-1]
+    ready = gr.update(interactive=True)
 
     def rest() -> tuple[Any, ...]:
-        return *idle, note(_ready(handlers.backstage.live.limit))
+        return ready, note(_ready(handlers.backstage.live.limit))
 
     for begin, scene in ((p.say.click, "thinks"), (p.talk.start_recording, "hears")):
         begin(lambda: busy, None, buttons, js=_scene(scene), **PRIVATE)
@@ -153,11 +153,10 @@ def _connect(p: LiveParts, handlers: Handlers, tab: gr.Tab) -> None:
         handlers.talk, p.identity, [p.video, p.status], api_visibility="private", **LIVE
     )
     for run in (said, talked):
-        run.success(lambda: idle, None, buttons, **PRIVATE)
-        run.failure(rest, None, [*buttons, p.status], js=_scene("listens"), **PRIVATE)
-    p.stop.click(
-        lambda: PRESSED, None, p.stop, cancels=[said, talked], js=_scene("listens"), **PRIVATE
-    )
+        run.success(lambda: ready, None, p.say, **PRIVATE)  # she may still speak
+        run.failure(rest, None, [p.say, p.status], js=_scene("listens"), **PRIVATE)
+    p.stop.click(None, cancels=[said, talked], js=_scene("listens"), **PRIVATE)
+    p.scene.stop(lambda: PRESSED, None, p.stop, **PRIVATE)
     for seen in (tab.select, p.identity.change):
         seen(
             handlers.open, p.identity, [p.idle, p.status], api_visibility="private",

@@ -78,6 +78,25 @@ def test_stop_stops_and_who_waits_is_next(open_tab, jobs_left):
     eventually(page, lambda: jobs_left() == before)
 
 
+def test_she_is_stopped_or_told_the_next_while_she_speaks_what_is_made(open_tab, jobs_left):
+    page, before = open_tab(), jobs_left()
+    scene, status = page.locator(".scene"), page.locator(".live .status")
+    stop, go_on = page.get_by_role("button", name="Stop"), page.get_by_role("button", name="Say it")
+    expect(stop).to_be_disabled()
+    for _ in range(2):
+        say(page, "This is made sooner than it is said, however slowly, and said to its very end.")
+        expect(scene).to_have_text("A moment …")
+        expect(scene).to_contain_text("She speaks")
+        expect(status).to_contain_text("made in")
+        assert not page.evaluate(f"{VIDEO}.paused")
+    stop.click()
+    expect(scene).to_have_text("She listens")
+    assert page.evaluate(f"{VIDEO}.paused && !{VIDEO}.ended")
+    expect(stop).to_be_disabled()
+    expect(go_on).to_be_enabled()
+    eventually(page, lambda: jobs_left() == before)
+
+
 @pytest.fixture
 def talker(url: str, browser) -> Iterator:
     """A page whose microphone hears the example, again and again."""
