@@ -31,6 +31,8 @@ class LiveParts:
     """The components that events read and write."""
 
     identity: gr.Radio
+    start: gr.Number
+    """The frame of ``idle`` that an answer begins with; the page's script knows it."""
     idle: gr.HTML
     video: gr.Video
     scene: gr.HTML
@@ -58,9 +60,10 @@ def build(backstage: Backstage, ears: list[Callable]) -> LiveParts:
                 backstage.names, value=backstage.names[0], label="Who answers",
                 visible=len(backstage.names) > 1,
             )  # fmt: skip
+            start = gr.Number(0, label="Start", precision=0, minimum=0, visible=False)
             text, voice, say, stop = _writing()
             talk = _talking(ears)
-    return LiveParts(identity, idle, video, scene, status, text, voice, say, stop, talk)
+    return LiveParts(identity, start, idle, video, scene, status, text, voice, say, stop, talk)
 
 
 def _stage(backstage: Backstage) -> tuple[gr.HTML, gr.Video, gr.HTML, gr.HTML]:
