@@ -17,7 +17,7 @@ function show(scene) {
 // Where her answer takes turns with the loop of her listening, her head is at the same place in
 // both: an answer begins with a frame of the loop, which waits for it there, and the loop goes on
 // with the frame that is most like the last of the answer.
-const AHEAD = 20;  // frames from the click to that one: she need not stand still for all of it
+const AHEAD = 10;  // frames from the click to that one: no answer comes sooner
 const HOLD_MS = 4000;  // who waits in line shall not see her stand still
 const SIDE = 48;  // px, of pictures that are small and still tell where her head is
 const canvas = Object.assign(document.createElement('canvas'), {width: SIDE, height: SIDE});
@@ -67,9 +67,11 @@ function turn(answered) {  // to her answer, or back to her listening
     return video?.pause();  // her listening costs as much as her speaking
   }
   answer?.pause();
-  if (video && stage.dataset.seen) {
+  if (stage.dataset.seen && video?.looks) {
     video.currentTime = seconds(alike(video, answer), video);
     video.addEventListener('seeked', () => delete stage.dataset.seen, {once: true});
+  } else {
+    delete stage.dataset.seen;
   }
   video?.play();
 }
