@@ -17,8 +17,8 @@ STRAY = 1.0
 class Motion:
     """Frames of clips in an endless row; a function of what was asked for at which frame."""
 
-    def __init__(self, clip: Clip):
-        self._clip, self._at = clip, 0
+    def __init__(self, clip: Clip, start: int = 0):
+        self._clip, self._at = clip, start
         self._blend: Clip | None = None
         """The way to ``_clip``, while it lasts; ``_at`` is then where that begins to be shown."""
         self._blended = 0

@@ -68,6 +68,7 @@ class LiveSession:
         identity: Identity,
         *,
         clip: str | None = None,
+        idle: tuple[Clip, int] | None = None,
         recogniser: Callable[[Fraction], Recogniser] = causal,
     ):
         """Begin at frame 0, with nobody speaking.
@@ -75,6 +76,8 @@ class LiveSession:
         Args:
             identity: who is shown; it must be one that listens to visemes.
             clip: what the head does while she speaks; None for the identity's default.
+            idle: what it does while she listens, and the frame of that, endless, to begin with;
+                None for the identity's ``LISTENING``, and to begin with whatever comes first.
             recogniser: makes what hears raw sound, given the frame rate.
 
         Raises:
@@ -89,8 +92,9 @@ class LiveSession:
         self.identity = identity
         self.fps = identity.config.fps
         self._clip = identity.clip(clip)
-        self._idle_clip = identity.clips.get(LISTENING, self._clip)
-        self._motion: Motion | None = None
+        self.idle_clip = idle[0] if idle else identity.clips.get(LISTENING, self._clip)
+        """What the head does while she listens."""
+        self._motion = Motion(*idle) if idle else None
         self._make_recogniser = recogniser
         self._recogniser: Recogniser | None = None
         self._heard_since, self._hearing = 0, False
@@ -230,7 +234,7 @@ class LiveSession:
 
     def _listening(self) -> Shot:
         sound = np.zeros(self._samples(1), np.float32)
-        return self._shot([SILENCE], sound, self._idle_clip, speaking=False)
+        return self._shot([SILENCE], sound, self.idle_clip, speaking=False)
 
     def _shot(
         self, ahead: list[np.ndarray], sound: np.ndarray, clip: Clip, speaking: bool

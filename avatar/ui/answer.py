@@ -10,7 +10,6 @@ from ..avatar import Avatar
 from ..errors import AvatarError, RenderError
 from ..render.scheduler import Frame, Seat
 from ..render.segments import Moment, Segment, segment_frames, segments
-from ..render.session import LISTENING
 from ..render.shot import Shot, rendered
 from ..speech.audio import LiveSound
 from ..timing import SAMPLE_RATE
@@ -149,7 +148,7 @@ class Answer:
         Or the one after it, if the way back is longer.
         """
         engine, who = self._avatar.engine, self._avatar.identity
-        listening = who.clips.get(LISTENING) or who.clip()
+        listening = self._session.idle_clip
         shots = [shot]
         while shot.clip is not listening or (number + len(shots)) % segment_frames(listening.fps):
             shots.append(shot := self._session.take())

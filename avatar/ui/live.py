@@ -10,7 +10,7 @@ import numpy as np
 from gradio.data_classes import MediaStreamChunk
 
 from ..speech import tts
-from . import live_parts
+from . import live_parts, previews
 from .answer import LEAD_S, Answer
 from .backstage import Backstage
 from .live_parts import LiveParts
@@ -36,7 +36,11 @@ class Handlers:
         """What is said after whom, by a key that only they know."""
 
     def say(
-        self, text: str, voice: str = tts.DEFAULT_VOICE, identity: str | None = None
+        self,
+        text: str,
+        voice: str = tts.DEFAULT_VOICE,
+        identity: str | None = None,
+        start: int = 0,
     ) -> Iterator[tuple[Any, str]]:
         """Say a text live: the video comes in parts of half a second, each as soon as it is made.
 
@@ -44,12 +48,13 @@ class Handlers:
             text: up to 2000 characters, in the language of the voice.
             voice: who reads it; `/voices` lists the ids.
             identity: who speaks.
+            start: the frame of her listening, as the page shows it, that the video begins with.
 
         Returns:
             The video, as a stream: the address of an HLS playlist that grows; status as HTML.
         """
         with told():
-            answer = self._answer(identity)
+            answer = self._answer(identity, start)
             try:
                 # A stream that is opened before it has anything costs the player a second.
                 yield gr.skip(), note("Finding the voice …")
@@ -58,11 +63,11 @@ class Handlers:
             finally:
                 answer.close()
 
-    def talk(self, identity: str, begun: gr.EventData) -> Iterator[tuple[Any, str]]:
+    def talk(self, identity: str, start: int, begun: gr.EventData) -> Iterator[tuple[Any, str]]:
         """Say what ``hear`` is given, with the key of this event, until ``hush``."""
         with told():
             key = str(begun.key)  # where it is missing, no place is taken
-            answer = self._answer(identity)
+            answer = self._answer(identity, start)
             self._talks[key] = answer
             try:
                 yield gr.skip(), note("Listening …")
@@ -95,13 +100,19 @@ class Handlers:
 
     def open(self, identity: str) -> tuple[str, str]:
         """Her listening, and how many can be answered at a time."""
-        loop = self.backstage.idle_loop(identity)
-        video = f'<video src="{loop}" autoplay loop muted playsinline></video>'
+        person = self.backstage.identity(identity)
+        loop, clip = self.backstage.idle_loop(identity), previews.idle_clip(person)
+        video = (
+            f'<video data-fps="{float(clip.fps)}" data-frames="{max(2 * len(clip) - 2, 1)}" '
+            f'src="{loop}" autoplay loop muted playsinline></video>'
+        )
         return video, note(_ready(self.backstage.live.limit))
 
-    def _answer(self, identity: str | None) -> Answer:
+    def _answer(self, identity: str | None, start: int) -> Answer:
         avatar = self.backstage.avatar(identity or "")
-        return Answer(avatar, self.backstage.live.join(identity or "", ahead_s=LEAD_S))
+        idle = previews.idle_clip(avatar.identity), int(start)
+        seat = self.backstage.live.join(identity or "", idle=idle, ahead_s=LEAD_S)
+        return Answer(avatar, seat)
 
 
 def _served(handler: Callable) -> Callable:
@@ -139,25 +150,26 @@ def _streamed(answer: Answer) -> Iterator[tuple[Any, str]]:
 def _connect(p: LiveParts, handlers: Handlers, tab: gr.Tab) -> None:
     buttons = [p.say, p.stop]
     busy = (gr.update(interactive=False), gr.update(interactive=True))
-    idle = busy[::-1]
+    ready = gr.update(interactive=True)
 
     def rest() -> tuple[Any, ...]:
-        return *idle, note(_ready(handlers.backstage.live.limit))
+        return ready, note(_ready(handlers.backstage.live.limit))
 
-    for begin, scene in ((p.say.click, "thinks"), (p.talk.start_recording, "hears")):
-        begin(lambda: busy, None, buttons, js=_scene(scene), **PRIVATE)
+    for begin in (p.say.click, p.talk.start_recording):
+        begin(lambda: busy, None, buttons, **PRIVATE)
     said = p.say.click(
-        handlers.say, [p.text, p.voice, p.identity], [p.video, p.status], api_name="live", **LIVE
-    )
+        handlers.say, [p.text, p.voice, p.identity, p.start], [p.video, p.status],
+        js=_begun("thinks"), api_name="live", **LIVE,
+    )  # fmt: skip
     talked = p.talk.start_recording(
-        handlers.talk, p.identity, [p.video, p.status], api_visibility="private", **LIVE
-    )
+        handlers.talk, [p.identity, p.start], [p.video, p.status], js=_begun("hears"),
+        api_visibility="private", **LIVE,
+    )  # fmt: skip
     for run in (said, talked):
-        run.success(lambda: idle, None, buttons, **PRIVATE)
-        run.failure(rest, None, [*buttons, p.status], js=_scene("listens"), **PRIVATE)
-    p.stop.click(
-        lambda: PRESSED, None, p.stop, cancels=[said, talked], js=_scene("listens"), **PRIVATE
-    )
+        run.success(lambda: ready, None, p.say, **PRIVATE)  # she may still speak
+        run.failure(rest, None, [p.say, p.status], js=_scene("listens"), **PRIVATE)
+    p.stop.click(None, cancels=[said, talked], js=_scene("listens"), **PRIVATE)
+    p.scene.stop(lambda: PRESSED, None, p.stop, **PRIVATE)
     for seen in (tab.select, p.identity.change):
         seen(
             handlers.open, p.identity, [p.idle, p.status], api_visibility="private",
@@ -169,3 +181,9 @@ def _scene(name: str) -> str:
     """Script that tells the stage what goes on."""
     event = f"new CustomEvent('scene', {{detail: '{name}'}})"
     return f"(...given) => (document.querySelector('.live-stage').dispatchEvent({event}), given)"
+
+
+def _begun(scene: str) -> str:
+    """The same, where the last input is the frame that the stage wants an answer to begin with."""
+    start = "Number(document.querySelector('.live-stage').dataset.start || 0)"
+    return f"(...given) => [...({_scene(scene)})(...given).slice(0, -1), {start}]"

@@ -31,8 +31,12 @@ class LiveParts:
     """The components that events read and write."""
 
     identity: gr.Radio
+    start: gr.Number
+    """The frame of ``idle`` that an answer begins with; the page's script knows it."""
     idle: gr.HTML
     video: gr.Video
+    scene: gr.HTML
+    """What goes on, in words; its ``stop`` event says that she listens again."""
     status: gr.HTML
     text: gr.Textbox
     voice: gr.Dropdown
@@ -50,18 +54,19 @@ def build(backstage: Backstage, ears: list[Callable]) -> LiveParts:
     """
     with gr.Row(elem_classes="speak live", equal_height=False):
         with gr.Column(scale=5, min_width=300, elem_classes="left"):
-            idle, video, status = _stage(backstage)
+            idle, video, scene, status = _stage(backstage)
         with gr.Column(scale=6, min_width=300, elem_classes="right"):
             identity = gr.Radio(
                 backstage.names, value=backstage.names[0], label="Who answers",
                 visible=len(backstage.names) > 1,
             )  # fmt: skip
+            start = gr.Number(0, label="Start", precision=0, minimum=0, visible=False)
             text, voice, say, stop = _writing()
             talk = _talking(ears)
-    return LiveParts(identity, idle, video, status, text, voice, say, stop, talk)
+    return LiveParts(identity, start, idle, video, scene, status, text, voice, say, stop, talk)
 
 
-def _stage(backstage: Backstage) -> tuple[gr.HTML, gr.Video, gr.HTML]:
+def _stage(backstage: Backstage) -> tuple[gr.HTML, gr.Video, gr.HTML, gr.HTML]:
     person = backstage.identity()
     with gr.Column(elem_classes="stage live-stage"):
         gr.Image(
@@ -74,11 +79,11 @@ def _stage(backstage: Backstage) -> tuple[gr.HTML, gr.Video, gr.HTML]:
             buttons=[], container=False, elem_classes="video",
         )  # fmt: skip
         video.stream_output = _kept
-        gr.HTML(
+        scene = gr.HTML(
             '<div class="scene" role="status"><i></i><span>She listens</span></div>',
             label="Scene", padding=False, js_on_load=SCENE, elem_classes="caption",
         )  # fmt: skip
-    return idle, video, gr.HTML(note("Write it or say it."), label="Status")
+    return idle, video, scene, gr.HTML(note("Write it or say it."), label="Status")
 
 
 async def _kept(

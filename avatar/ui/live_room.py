@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from ..avatar import Avatar
+from ..face.clip import Clip
 from ..render.latents import encoded
 from ..render.pace import AHEAD_S
 from ..render.scheduler import Scheduler, Seat, sessions_held
@@ -43,6 +44,7 @@ class LiveRoom:
         identity: str = "",
         clip: str | None = None,
         *,
+        idle: tuple[Clip, int] | None = None,
         ahead_s: float = AHEAD_S,
         notify: Callable[[], None] | None = None,
     ) -> Seat:
@@ -51,6 +53,7 @@ class LiveRoom:
         Args:
             identity: a name as ``Backstage.identity`` takes it.
             clip: what the head does while she speaks; None for the identity's default.
+            idle: as for ``LiveSession``.
             ahead_s: as for ``Scheduler.join``, as is ``notify``.
             notify: see ``ahead_s``.
 
@@ -59,7 +62,7 @@ class LiveRoom:
             AvatarError: if there is no such identity or clip.
         """
         avatar = self._avatar(identity)
-        session = LiveSession(avatar.identity, clip=clip)
+        session = LiveSession(avatar.identity, clip=clip, idle=idle)
         return self._open().join(session, avatar.engine, ahead_s=ahead_s, notify=notify)
 
     def warm_up(self) -> None:

@@ -60,5 +60,5 @@ button.addEventListener('click', async () => {
   }
 });
 stage.addEventListener('scene', ({detail}) => {
-  if (detail === 'listens') stop?.();
+  if (detail !== 'hears') stop?.();
 });

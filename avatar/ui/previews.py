@@ -8,6 +8,7 @@ import tempfile
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -42,9 +43,14 @@ def clip_preview(identity: Identity, engine: Engine, name: str) -> str:
     return _data_url(webp, "image/webp")
 
 
+def idle_clip(identity: Identity) -> Clip:
+    """What the head does in ``idle_loop``, whose frame n shows frame n of this clip, endless."""
+    return _beginning(identity.clips.get(LISTENING) or identity.clip())
+
+
 def idle_loop(avatar: Avatar) -> str:
     """A data URL with a silent MP4 of the person listening, forth and back, to be looped."""
-    clip = avatar.identity.clips.get(LISTENING) or avatar.identity.clip()
+    clip = idle_clip(avatar.identity)
     key = _fingerprint(avatar.identity, clip)
     return _data_url(_kept(f"{key}.mp4", lambda: _looped(avatar, clip)), "video/mp4")
 
@@ -65,12 +71,20 @@ def picture(path: Path) -> Image.Image | None:
 
 
 def _pictures(identity: Identity, engine: Engine, clip: Clip) -> list[np.ndarray]:
-    part = slice(0, COUNT * STRIDE, STRIDE)
-    arrays = ("keypoints", "irises", "pose", "contour")
-    sparse = replace(clip, features=None, **{key: getattr(clip, key)[part] for key in arrays})
+    sparse = _part(clip, slice(0, COUNT * STRIDE, STRIDE))
     silence = np.tile(identity.config.features.silence, (len(sparse), 1))
     frames = render_frames(engine, sparse, identity.config, silence)
     return [cv2.resize(frame, (SIZE, SIZE), interpolation=cv2.INTER_AREA) for frame in frames]
+
+
+@lru_cache(maxsize=16)  # one object for all who watch: its frames are encoded once
+def _beginning(clip: Clip) -> Clip:
+    return clip if len(clip) <= IDLE_FRAMES else _part(clip, slice(IDLE_FRAMES))
+
+
+def _part(clip: Clip, part: slice) -> Clip:
+    arrays = ("keypoints", "irises", "pose", "contour")
+    return replace(clip, features=None, **{key: getattr(clip, key)[part] for key in arrays})
 
 
 def _animated(pictures: list[np.ndarray]) -> bytes:
@@ -84,7 +98,7 @@ def _animated(pictures: list[np.ndarray]) -> bytes:
 
 def _looped(avatar: Avatar, clip: Clip) -> bytes:
     config, fps = avatar.identity.config, avatar.identity.config.fps
-    silence = np.tile(config.features.silence, (min(IDLE_FRAMES, len(clip)), 1))
+    silence = np.tile(config.features.silence, (len(clip), 1))
     frames = list(render_frames(avatar.engine, clip, config, silence))
     frames += frames[-2:0:-1]
     sound = np.zeros(frame_start(len(frames), fps), np.float32)

@@ -359,3 +359,18 @@ def test_silence_while_nobody_speaks(session: LiveSession) -> None:
     shots = [session.take() for _ in range(50)]
     assert all((shot.window == SILENCE).all() and not shot.sound.any() for shot in shots)
     assert {shot.clip.name for shot in shots} == {"listening"}
+
+
+def test_a_session_goes_on_from_a_frame_of_its_own_listening(mira):
+    idle = mira.clips["still"]
+    last = len(idle) - 1
+    session = LiveSession(mira, idle=(idle, last - 1))
+    shots = [session.take() for _ in range(3)]
+    assert [shot.frame for shot in shots] == [last - 1, last, last - 1]
+    assert all(shot.clip is idle for shot in shots)
+    session.say("Yes.")
+    speech = session.take()
+    assert speech.clip is not idle
+    assert np.abs(speech.clip.keypoints[0] - idle.keypoints[last - 2]).max() < 1
+    session.interrupt()
+    assert any(session.take().clip is idle for _ in range(200))

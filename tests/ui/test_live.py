@@ -122,7 +122,7 @@ def test_a_talk_is_said_after_whom_it_comes_from(handlers, tmp_path):
     pcm = np.repeat((said * 32767).astype("<i2"), 3)  # a microphone at 48 kHz, more or less
     key = "0" * 32
     assert not handlers.hear((key, 48_000, ""))
-    run = handlers.talk("", SimpleNamespace(key=key))
+    run = handlers.talk("", 0, SimpleNamespace(key=key))
     next(run)
     for start in range(0, len(pcm), 12_000):
         piece = b64encode(pcm[start : start + 12_000].tobytes()).decode()
@@ -136,7 +136,7 @@ def test_a_talk_is_said_after_whom_it_comes_from(handlers, tmp_path):
 
 @pytest.mark.parametrize("event", [{}, {"key": ["odd"]}])
 def test_an_event_that_no_page_sends_takes_no_place(handlers, event):
-    run = handlers.talk("", SimpleNamespace(**event))
+    run = handlers.talk("", 0, SimpleNamespace(**event))
     with suppress(gr.Error):
         next(run)
     run.close()
@@ -144,7 +144,7 @@ def test_an_event_that_no_page_sends_takes_no_place(handlers, event):
 
 
 def test_two_talks_of_one_key_free_both_places(handlers):
-    runs = [handlers.talk("", SimpleNamespace(key="the same")) for _ in range(2)]
+    runs = [handlers.talk("", 0, SimpleNamespace(key="the same")) for _ in range(2)]
     for run in runs:
         next(run)
     for run in runs:
@@ -154,7 +154,7 @@ def test_two_talks_of_one_key_free_both_places(handlers):
 
 def test_a_talk_ends_when_its_microphone_falls_silent_for_good(handlers, monkeypatch):
     monkeypatch.setattr(answer, "GONE_S", 0.5)
-    run = handlers.talk("", SimpleNamespace(key="gone"))
+    run = handlers.talk("", 0, SimpleNamespace(key="gone"))
     assert sounds(islice(run, 8))
     assert next(run, None) is None
 

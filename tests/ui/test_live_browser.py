@@ -15,6 +15,24 @@ pytestmark = [
 ]
 
 VIDEO = "document.querySelector('.live-stage .video video')"
+SEAMS = """() => {
+  const stage = document.querySelector('.live-stage'), canvas = document.createElement('canvas');
+  const pen = canvas.getContext('2d', {willReadFrequently: true});
+  const look = (where) => {
+    pen.drawImage(stage.querySelector(where), 0, 0, 64, 64);
+    return pen.getImageData(0, 0, 64, 64).data;
+  };
+  window.seams = [];
+  window.apart = () => {
+    const [idle, answer] = [look('.idle video'), look('.video video')];
+    return idle.reduce((sum, value, i) => sum + Math.abs(value - answer[i]), 0) / idle.length;
+  };
+  new MutationObserver(() => seams.push(apart())).observe(stage, {attributeFilter: ['data-seen']});
+}"""
+"""Notes how far apart, in levels, her listening and her answer are where one takes over."""
+SAME = 3
+"""Two encoders' pictures of one are 0.4 to 1.1 apart; from the far end of the loop to its
+beginning, where answers once began, it is 4.6 to 5.1."""
 LONG = "She would say this sentence again and again if nobody stopped her. " * 20
 
 
@@ -76,6 +94,36 @@ def test_stop_stops_and_who_waits_is_next(open_tab, jobs_left):
     plays(other)
     expect(other.locator(".scene")).to_contain_text("She listens")
     eventually(page, lambda: jobs_left() == before)
+
+
+def test_she_is_stopped_or_told_the_next_while_she_speaks_what_is_made(open_tab, jobs_left):
+    page, before = open_tab(), jobs_left()
+    scene, status = page.locator(".scene"), page.locator(".live .status")
+    stop, go_on = page.get_by_role("button", name="Stop"), page.get_by_role("button", name="Say it")
+    expect(stop).to_be_disabled()
+    for _ in range(2):
+        say(page, "This is made sooner than it is said, however slowly, and said to its very end.")
+        expect(scene).to_have_text("A moment …")
+        expect(scene).to_contain_text("She speaks")
+        expect(status).to_contain_text("made in")
+        assert not page.evaluate(f"{VIDEO}.paused")
+    stop.click()
+    expect(scene).to_have_text("She listens")
+    assert page.evaluate(f"{VIDEO}.paused && !{VIDEO}.ended")
+    expect(stop).to_be_disabled()
+    expect(go_on).to_be_enabled()
+    eventually(page, lambda: jobs_left() == before)
+
+
+def test_her_head_does_not_jump_where_an_answer_begins_and_ends(open_tab):
+    page = open_tab()
+    loop = "document.querySelector('.live-stage .idle video')"
+    page.wait_for_function(f"{loop}.looks?.flat().length > 150")  # it has been through nearly once
+    page.wait_for_function(f"{loop}.currentTime > 3 && {loop}.currentTime < 3.5")
+    page.evaluate(SEAMS)
+    say(page, "My head is where it was.")
+    page.wait_for_function("seams.length == 2")
+    assert max(page.evaluate("seams")) < SAME
 
 
 @pytest.fixture
