@@ -110,7 +110,7 @@ class Handlers:
 
     def _answer(self, identity: str | None, start: int) -> Answer:
         avatar = self.backstage.avatar(identity or "")
-        idle = previews.idle_clip(avatar.identity), int(start)
+        idle = previews.idle_clip(avatar.identity), int(start or 0)
         seat = self.backstage.live.join(identity or "", idle=idle, ahead_s=LEAD_S)
         return Answer(avatar, seat)
 
