@@ -63,7 +63,8 @@ def test_first_picture_soon_then_the_video(client):
 
 def test_a_stream_is_a_playlist_that_grows(client, url):
     api = client.view_api(return_format="dict")["named_endpoints"]["/live"]
-    assert [p["parameter_name"] for p in api["parameters"]] == ["text", "voice", "identity"]
+    names = [p["parameter_name"] for p in api["parameters"]]
+    assert names == ["text", "voice", "identity", "start"]
     watcher = Client(url, verbose=False, download_files=False)
     job = watcher.submit(text="Yes, this is me.", api_name="/live")
     playlist = next(video["url"] for video, _ in job if "url" in video)
